@@ -1,0 +1,201 @@
+"""The life of one running bot: started in order, recovered before it trades, stopped within eight seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.assembly import Parts, compose, web_server
+from bot.instance import LockFile, place_name, process_name, token_lock
+from bot.logs import ErrorCounter
+from bot.settings import Settings
+from bot.stage import Stage
+from bot.supervisor import Loop
+from core.errors import NotAllowed, PerpilotError
+from core.notice import Notice
+from core.sim.venue import SimVenue
+from core.trading import notices
+
+if TYPE_CHECKING:
+    from bot.chat import Chat
+    from bot.web.server import WebServer
+
+log = logging.getLogger("perpilot.application")
+
+DRAIN_S = 1.5
+"""Last words to Telegram; stopping never waits longer for it."""
+RECOVERY_PAUSES_S = (1.0, 2.0, 5.0, 15.0, 30.0)
+CHAT_CHECK_S = 5.0
+
+
+class Application:
+    def __init__(self, settings: Settings, stage: Stage, counter: ErrorCounter) -> None:
+        self._settings = settings
+        self._stage = stage
+        self._counter = counter
+        self._locks: list[LockFile] = []
+        self._recovery: asyncio.Task[None] | None = None
+        self.parts: Parts | None = None
+        self.chat: Chat | None = None
+        self.web: WebServer | None = None
+
+    async def run(self, is_ready: Callable[[], None] | None = None) -> None:
+        """Until SIGTERM or SIGINT. Raises `PerpilotError` when it cannot start."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)  # a second signal sets what is set already
+        try:
+            await self.start()
+            if is_ready is not None:
+                is_ready()
+            await stop.wait()
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        self._take_locks()
+        importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "bot.chat"))
+        try:
+            self.parts = parts = await compose(self._settings, self._stage, self._counter.today)
+            opening = asyncio.create_task(self._open_market(parts))
+            chat_module = await importing
+        except BaseException:
+            importing.cancel()
+            raise
+        journal, stage = parts.journal, self._stage
+        self.chat = chat_module.Chat(parts.settings, stage, parts.desk, parts.buttons, journal, self._alarm)
+        parts.late.telegram = self.chat.health
+        parts.late.wake_outbox = self.chat.outbox.wake
+        self.web = web_server(parts, self.chat.webhook_mount)
+        await self.web.start()
+        parts.supervisor.add(Loop("chat", self._check_chat, lambda: CHAT_CHECK_S, is_critical=False))
+        await self.chat.start()
+        self._recovery = asyncio.create_task(self._recover(parts, opening), name="recovery")
+
+    async def stop(self) -> None:
+        """Entries first, then tasks, last words, files. Stops stay on the venue."""
+        if self._recovery is not None:
+            self._recovery.cancel()
+            await asyncio.gather(self._recovery, return_exceptions=True)
+        if self.parts is not None:
+            await self._stop_parts(self.parts)
+        for lock in self._locks:
+            lock.release()
+
+    async def _stop_parts(self, parts: Parts) -> None:
+        parts.kernel.gate.close("stop", "the bot is stopping")
+        await parts.supervisor.stop()
+        with contextlib.suppress(PerpilotError):
+            key = f"stopped:{self._stage.clock.now().isoformat()}"
+            count = sum(1 for row in parts.board.rows if row[1] is not None)
+            await parts.journal.tell([notices.stopped(key, count)])
+        if self.chat is not None:
+            await self.chat.stop(DRAIN_S)
+        if self.web is not None:
+            await self.web.stop()
+        for adviser in parts.advisers:
+            close = getattr(adviser, "close", None)
+            if close is not None:
+                await close()
+        await parts.market.close()
+        with contextlib.suppress(PerpilotError):
+            await parts.journal.release_lease("bot", place_name())
+        await parts.database.close()
+
+    # ------------------------------------------------------------ starting
+
+    def _take_locks(self) -> None:
+        token = self._settings.telegram_bot_token or ""
+        locks = [LockFile(self._stage.home / "perpilot.lock")]
+        locks.append(token_lock(token, Path(tempfile.gettempdir())))
+        for lock in locks:
+            lock.take(process_name())
+            self._locks.append(lock)
+
+    async def _open_market(self, parts: Parts) -> None:
+        """An exchange that does not answer leaves the bot degraded, not dead."""
+        try:
+            await parts.market.open()
+        except NotAllowed:
+            raise
+        except PerpilotError as error:
+            log.warning("exchange out of reach at start: %s", error)
+
+    async def _recover(self, parts: Parts, opening: asyncio.Task[None]) -> None:
+        """Start is recovery: only when it has worked through are entries opened."""
+        try:
+            await opening
+            attempt = 0
+            while not await self._recovered(parts):
+                pause = RECOVERY_PAUSES_S[min(attempt, len(RECOVERY_PAUSES_S) - 1)]
+                attempt += 1
+                await self._stage.clock.sleep(pause)
+        except PerpilotError as error:
+            parts.kernel.gate.close("start", str(error))
+            log.error("start failed: %s", error)
+            await self._alarm(f"Trading cannot start: {error}")
+            return
+        parts.kernel.gate.open("start")
+        parts.supervisor.start()
+        self._say_started(parts)
+        await parts.journal.tell([self._started(parts)])
+        parts.late.wake("outbox")
+
+    async def _recovered(self, parts: Parts) -> bool:
+        """One attempt; False when the exchange could not be seen."""
+        try:
+            if isinstance(parts.venue, SimVenue):
+                await parts.venue.open()
+            if parts.feed is not None:
+                await parts.feed.catch_up()
+            await parts.kernel.approvals.recover()
+            state = await parts.journal.account_state(self._stage.account)
+            if state.is_paused:
+                parts.kernel.gate.close("pause", f"paused by {state.paused_by}")
+            parts.board.rows = await parts.kernel.guard.watch()
+            parts.board.symbols = await parts.book.symbols()
+        except NotAllowed:
+            raise
+        except PerpilotError as error:
+            parts.kernel.gate.close("start", f"still starting: {error}")
+            log.warning("recovery is tried again: %s", error)
+            return False
+        return True
+
+    def _started(self, parts: Parts) -> Notice:
+        key = f"started:{self._stage.clock.now().isoformat()}"
+        status = parts.desk.status()
+        warnings = [*status.warnings, *([status.why] if status.why else [])]
+        return notices.started(key, status.account, status.is_paper, status.mode.value, warnings)
+
+    def _say_started(self, parts: Parts) -> None:
+        status = parts.desk.status()
+        log.info(
+            "running: account=%s mode=%s symbols=%d advisers=%s",
+            status.account,
+            status.mode.value,
+            len(status.symbols),
+            ",".join(status.advisers),
+        )
+
+    # ------------------------------------------------------------ while it runs
+
+    async def _alarm(self, text: str) -> None:
+        log.error("alarm: %s", text)
+        if self.parts is not None:
+            key = f"alarm:{self._stage.clock.now().isoformat()}"
+            await self.parts.journal.tell([notices.system(key, text)])
+            self.parts.late.wake("outbox")
+
+    async def _check_chat(self) -> None:
+        """A dead polling or outbox task is a reason to end: the process manager starts afresh."""
+        if self.chat is not None and (dead := self.chat.dead_task()):
+            raise PerpilotError(f"the {dead} task died; restart the bot")

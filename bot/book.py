@@ -1,0 +1,176 @@
+"""The settings as they hold now: one immutable snapshot, swapped whole when a change is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from bot.settings import Settings, SettingsError, spec_of, with_chat_change
+from core.analysis.flags import FlagLimits
+from core.desk import ProposedChange, SettingView
+from core.journal import HouseJournal, SettingChange
+from core.opinion import Decider
+from core.ports import Clock, Market
+from core.risk.limits import Limits
+from core.trading.decide import Rules
+from core.trading.engine import Course
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "MAX_LEVERAGE": ("1", "2", "3", "5"),
+    "RISK_PER_TRADE": ("0.005", "0.01", "0.02", "0.03"),
+    "MIN_STOP_LOSS_PERCENT": ("0.05", "0.07"),
+    "MAX_STOP_LOSS_PERCENT": ("0.08", "0.10"),
+    "MIN_AI_CONFIDENCE": ("0.75", "0.80", "0.85"),
+    "MIN_OPPORTUNITY_SCORE": ("60", "70", "80"),
+    "SCAN_INTERVAL_SECONDS": ("60", "180", "300", "900"),
+    "MAX_OPEN_POSITIONS": ("1", "2", "3"),
+    "POSITION_COOLDOWN_MINUTES": ("0", "30", "60", "240"),
+    "APPROVAL_TIMEOUT_SECONDS": ("120", "300", "600"),
+    "ALLOW_VOLATILE": ("true", "false"),
+}
+"""Values offered as buttons; any other allowed one can be typed."""
+
+
+class SettingsBook:
+    def __init__(
+        self, settings: Settings, journal: HouseJournal, market: Market, clock: Clock, account: str
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._market = market
+        self._clock = clock
+        self._account = account
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def rules(self) -> Rules:
+        settings = self._settings
+        return Rules(
+            limits_of(settings), FlagLimits(allow_volatile=settings.allow_volatile), settings.decider
+        )
+
+    async def course(self) -> Course:
+        return Course(
+            symbols=await self.symbols(),
+            rules=self.rules(),
+            approval_lifetime_s=self._settings.approval_timeout_seconds,
+            auto_barred=auto_barred(self._settings),
+        )
+
+    async def symbols(self) -> tuple[str, ...]:
+        """The universe; `top:N` is asked of the market. Raises what the market port raises."""
+        universe = self._settings.symbols
+        if universe.top is None:
+            return universe.listed
+        return await self._market.symbols_by_volume(universe.top)
+
+    def views(self) -> tuple[SettingView, ...]:
+        return tuple(
+            SettingView(
+                name=row.name,
+                value=row.shown_value,
+                source=row.source.value,
+                unit=row.unit,
+                bounds=row.bounds,
+                description=f"{row.description} {row.note}".strip(),
+                is_built=row.is_built,
+                is_editable=row.is_chat_editable,
+                choices=tuple(c for c in CHOICES.get(row.name, ()) if c != row.shown_value),
+            )
+            for row in self._settings.describe()
+        )
+
+    def propose(self, name: str, text: str, equity: Decimal | None) -> ProposedChange:
+        """What the change would do; nothing holds yet."""
+        name = name.strip().upper()
+        try:
+            changed = with_chat_change(self._settings, name, text)
+        except SettingsError as error:
+            return ProposedChange(name, "", text, "", raises_risk=False, refusal=str(error))
+        old, new = self._settings.shown(name), changed.shown(name)
+        if old == new:
+            note = changed.notes.get(name, f"{name} is {old} already")
+            return ProposedChange(name, old, new, "", raises_risk=False, refusal=note)
+        effect = _effect(limits_of(self._settings), limits_of(changed), equity)
+        return ProposedChange(name, old, new, effect, raises_risk=_raises(name, self._settings, changed))
+
+    async def change(self, name: str, text: str, by: str) -> ProposedChange:
+        """Validated again, recorded, then in force for everything that starts after it."""
+        proposed = self.propose(name, text, None)
+        if proposed.refusal:
+            return proposed
+        changed = with_chat_change(self._settings, proposed.name, text)
+        change = SettingChange(proposed.name, proposed.old, text.strip(), by, self._clock.now())
+        await self._journal.record_setting(self._account, change)
+        self._settings = changed
+        return proposed
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        max_leverage=settings.max_leverage,
+        position_size=settings.position_size_percent,
+        risk_per_trade=settings.risk_per_trade,
+        max_trade_loss=settings.max_trade_loss_percent,
+        min_stop=settings.min_stop_loss_percent,
+        max_stop=settings.max_stop_loss_percent,
+        min_profit_usd=settings.min_profit_usd,
+        min_confidence=float(settings.min_ai_confidence),
+        min_score=float(settings.min_opportunity_score),
+        max_open_positions=settings.max_open_positions,
+        cooldown_s=settings.position_cooldown_minutes * 60.0,
+        daily_loss=settings.daily_loss_limit_percent,
+        max_consecutive_losses=settings.max_consecutive_losses,
+        max_drawdown=settings.max_drawdown_percent,
+        allow_volatile=settings.allow_volatile,
+        approval_drift=settings.approval_max_drift_percent,
+    )
+
+
+def auto_barred(settings: Settings) -> str:
+    """Why `auto` would not trade; empty when it would."""
+    if settings.decider is Decider.AI:
+        return "" if len(settings.advisers) >= 2 else "auto needs two advisers, and fewer have a key"
+    if settings.is_decider_explicit:
+        return ""
+    return "auto trades on rules only where DECIDER=rules was set explicitly"
+
+
+def chat_changes(changes: tuple[SettingChange, ...]) -> dict[str, str]:
+    """Name → text typed, for `load_settings`."""
+    return {change.name: change.new for change in changes}
+
+
+def _raises(name: str, old: Settings, new: Settings) -> bool:
+    spec = spec_of(name)
+    if spec.stricter is None:
+        return False
+    before, after = getattr(old, spec.attribute), getattr(new, spec.attribute)
+    return bool(before != after and spec.strictest(before, after) == before)
+
+
+def _effect(old: Limits, new: Limits, equity: Decimal | None) -> str:
+    """How the worst case of the next trades changes."""
+    parts = []
+    for words, before, after in (
+        ("worst loss of one trade", old.risk_per_trade, new.risk_per_trade),
+        ("worst loss of all open trades", _all_open(old), _all_open(new)),
+        ("worst loss of one day", old.daily_loss, new.daily_loss),
+    ):
+        if before != after:
+            money = f" ({equity * before:.2f} → {equity * after:.2f} USDT)" if equity is not None else ""
+            parts.append(f"{words}: {before:.2%} → {after:.2%} of equity{money}")
+    return "; ".join(parts) or "the worst-case loss stays the same"
+
+
+def _all_open(limits: Limits) -> Decimal:
+    return limits.risk_per_trade * limits.max_open_positions
+
+
+def require_paper(settings: Settings) -> str:
+    """Why entries are refused though everything works; empty on paper."""
+    if settings.use_paper_trading:
+        return ""
+    return "USE_PAPER_TRADING=false, but live trading is not built yet: no entry is made"

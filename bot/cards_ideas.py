@@ -1,0 +1,302 @@
+"""Cards of ideas: the approval card, a plan, opinions as they arrive, a scan and why it ended so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bot.cards import Block, Card, bold, card, esc, folded, lines
+from bot.cards_numbers import badge, cost, gain, moment, percent, price, quantity, ratio, usdt
+from bot.cards_status import side_word
+from core.desk import Analysis, ScanProgress, ScanReport
+from core.journal import Approval, ApprovalState, DecisionRecord
+from core.market import coin
+from core.opinion import Abstention, Decider, Features, Flags, Opinion, Stance, Verdict
+from core.plan import Cleared, Plan, Reason, Refused
+
+STANCE_MARKS = {Stance.LONG: "🟢", Stance.SHORT: "🔴", Stance.HOLD: "⚪"}
+
+OUTCOMES = {
+    ApprovalState.OPEN: "⏳ Waiting for your answer",
+    ApprovalState.CLAIMED: "⏳ Being carried out",
+    ApprovalState.APPROVED: "✅ Approved",
+    ApprovalState.REJECTED: "✖️ Rejected, nothing was sent",
+    ApprovalState.EXPIRED: "⌛ Expired unanswered, nothing was sent",
+    ApprovalState.REQUOTED: "🔁 The market moved: a new card replaces this one",
+    ApprovalState.REFUSED: "⛔ Refused by the checks, nothing was sent",
+}
+
+
+def approval_card(approval: Approval, is_paper: bool) -> Card:
+    """The question. What the clock says stays true: it names the moment, not the minutes left."""
+    plan = approval.plan
+    head = "💡 <b>Idea</b>" if approval.requote_of is None else "🔁 <b>New quote</b>"
+    deadline = f"⏳ Answer by {moment(approval.expires_at)}; afterwards nothing happens."
+    return card(
+        lines(f"{head} · {badge(plan.account, is_paper)}", plan_title(plan)),
+        plan_numbers(plan),
+        plan_money(plan),
+        lines(deadline),
+        *_judgement(plan),
+    )
+
+
+def settled_card(approval: Approval, is_paper: bool) -> Card:
+    """The same card after its end: no question left."""
+    plan = approval.plan
+    by = f" by {esc(approval.settled_by, 60)}" if approval.settled_by else ""
+    when = f" at {moment(approval.settled_at)}" if approval.settled_at else ""
+    return card(
+        lines(
+            f"<b>{OUTCOMES[approval.state]}</b>{by}{when}", *(f"• {esc(text)}" for text in approval.reasons)
+        ),
+        lines(f"💡 Idea · {badge(plan.account, is_paper)}", plan_title(plan)),
+        plan_numbers(plan),
+        plan_money(plan),
+        *_judgement(plan),
+    )
+
+
+def plan_title(plan: Plan) -> str:
+    asked = "" if plan.leverage == plan.leverage_wanted else f" (asked {plan.leverage_wanted}x)"
+    origin = "your idea" if plan.origin.value == "manual" else f"score {plan.score.total:.0f}/100"
+    return (
+        f"{'🟢' if plan.side.sign > 0 else '🔴'} <b>{esc(coin(plan.symbol))} {side_word(plan.side)}"
+        f" {plan.leverage}x</b>{asked} · {origin}"
+    )
+
+
+def plan_numbers(plan: Plan) -> Block:
+    effective = plan.notional / plan.equity if plan.equity > 0 else None
+    stop_distance = abs(plan.entry - plan.stop) / plan.entry if plan.entry else None
+    return lines(
+        f"Entry {price(plan.entry)} · stop <b>{price(plan.stop)}</b> ({percent(stop_distance)} away)",
+        "Target " + ", ".join(_target(plan, target.price, target.share) for target in plan.targets),
+        f"Size {quantity(plan.quantity)} {esc(coin(plan.symbol))} = {usdt(plan.notional)}"
+        f" · margin {usdt(plan.margin)}",
+        f"Effective leverage {ratio(effective)}x of equity {usdt(plan.equity)}",
+        f"Liquidation {price(plan.liquidation)} · regime {plan.regime.value}",
+    )
+
+
+def _target(plan: Plan, at: Decimal, share: Decimal) -> str:
+    part = "" if share == 1 else f" ({percent(share, 0)})"
+    return f"{price(at)}{part}"
+
+
+def plan_money(plan: Plan) -> Block:
+    share = plan.loss_at_stop / plan.equity if plan.equity > 0 else None
+    return lines(
+        f"If stopped: <b>-{cost(plan.loss_at_stop)}</b> after fees ({percent(share)} of equity)",
+        f"If targets are met: <b>{gain(plan.gain_at_targets)}</b> after fees",
+        f"Reward ÷ risk {ratio(plan.reward_risk)}",
+        *(f"ℹ️ {esc(note)}" for note in plan.notes),
+    )
+
+
+def _judgement(plan: Plan) -> list[Block]:
+    if plan.verdict is None:
+        return []
+    verdict = plan.verdict
+    votes = [vote_line(opinion) for opinion in verdict.opinions]
+    votes += [silence_line(abstention) for abstention in verdict.abstentions]
+    reasons = [
+        f"{bold(opinion.adviser)}: {esc('; '.join(opinion.reasons), 600)}"
+        for opinion in verdict.opinions
+        if opinion.reasons
+    ]
+    return [
+        lines(verdict_line(verdict), *votes),
+        folded([*(f"• {esc(text)}" for text in verdict.reasons), *reasons], is_optional=True),
+    ]
+
+
+def verdict_line(verdict: Verdict) -> str:
+    whose = "Rules decide" if verdict.decider is Decider.RULES else "Advisers"
+    alone = " · ⚠️ one adviser only" if verdict.is_single else ""
+    return f"{whose}: <b>{verdict.stance.value}</b>, confidence {percent(verdict.confidence, 0)}{alone}"
+
+
+def vote_line(opinion: Opinion) -> str:
+    cached = " · from cache" if opinion.is_cached else ""
+    return (
+        f"{STANCE_MARKS[opinion.stance]} {esc(opinion.adviser, 40)}: {opinion.stance.value}"
+        f" {percent(opinion.confidence, 0)}{cached}"
+    )
+
+
+def silence_line(abstention: Abstention) -> str:
+    return f"▫️ {esc(abstention.adviser, 40)}: no answer ({abstention.why.value.replace('_', ' ')})"
+
+
+def why_of_plan(approval: Approval) -> Card:
+    """Everything behind one card: terms of the score, every adviser's words."""
+    plan, verdict = approval.plan, approval.plan.verdict
+    opinions = verdict.opinions if verdict else ()
+    return card(
+        lines(f"<b>Why {esc(coin(plan.symbol))} {side_word(plan.side)}</b>"),
+        lines(*_score_lines(plan)),
+        lines(*(f"• {esc(text)}" for text in verdict.reasons)) if verdict else None,
+        *(_opinion_block(opinion) for opinion in opinions),
+        lines(*(silence_line(one) for one in verdict.abstentions)) if verdict else None,
+        lines("Nobody was asked: this is your own idea.") if verdict is None else None,
+    )
+
+
+def _score_lines(plan: Plan) -> list[str]:
+    score = plan.score
+    return [
+        f"Score <b>{score.total:.0f}</b>/100 = confidence {score.confidence:.0f} + agreement "
+        f"{score.agreement:.0f} + regime {score.regime:.0f} + reward÷risk {score.reward_risk:.0f}"
+        f" + timeframes {score.timeframes:.0f}"
+    ]
+
+
+def _opinion_block(opinion: Opinion) -> Block:
+    return folded(
+        [
+            vote_line(opinion) + f" · {esc(opinion.model, 60)}",
+            *(f"+ {esc(text)}" for text in opinion.reasons),
+            *(f"= {esc(text)}" for text in opinion.evidence),
+            f"Wrong if: {esc(opinion.invalidation)}" if opinion.invalidation else "",
+        ]
+    )
+
+
+def analysis_progress(symbol: str, heard: Sequence[Opinion | Abstention]) -> Card:
+    answers = [vote_line(one) if isinstance(one, Opinion) else silence_line(one) for one in heard]
+    return card(
+        lines(f"🔬 <b>{esc(coin(symbol))}</b>: reading candles, asking the advisers …"), lines(*answers)
+    )
+
+
+def analysis_card(analysis: Analysis, where: str) -> Card:
+    """Features, each opinion, the verdict and the plan it would make."""
+    decision = analysis.decision
+    return card(
+        lines(f"🔬 <b>{esc(coin(decision.symbol))}</b> · {moment(decision.at)} · {where}"),
+        _features(decision.features),
+        flags_block(decision.flags),
+        *(_opinion_block(opinion) for opinion in analysis.opinions),
+        lines(*(silence_line(one) for one in analysis.abstentions)),
+        lines(verdict_line(decision.verdict)) if decision.verdict else None,
+        *_outcome(decision.outcome),
+        lines(*(esc(term) for term in analysis.terms)),
+        lines("Nothing was traded."),
+    )
+
+
+def _outcome(outcome: Any) -> list[Block]:
+    if isinstance(outcome, Cleared):
+        plan = outcome.plan
+        return [
+            lines("✅ <b>The plan it would make</b>", plan_title(plan)),
+            plan_numbers(plan),
+            plan_money(plan),
+        ]
+    if isinstance(outcome, Refused):
+        plan = outcome.plan
+        return [
+            lines("⛔ <b>Refused by the checks</b>", *reason_lines(outcome.reasons)),
+            lines("The plan was", plan_title(plan)),
+            plan_numbers(plan),
+            plan_money(plan),
+        ]
+    return [lines(f"🖐 <b>No trade</b>, ended at: {esc(outcome.gate)}", *reason_lines(outcome.reasons))]
+
+
+def reason_lines(reasons: Iterable[Reason]) -> list[str]:
+    return [f"• {esc(one.text)}" + (f" → {esc(one.mend)}" if one.mend else "") for one in reasons]
+
+
+def _features(features: Features | None) -> Block | None:
+    if features is None:
+        return None
+    frames = [
+        f"{esc(frame.timeframe)}: RSI {ratio(frame.rsi, 0)} · ADX {ratio(frame.adx, 0)} · volume "
+        f"{ratio(frame.volume_ratio)}x · leans {frame.lean.value}"
+        for frame in features.frames.values()
+    ]
+    missing = f"Not available: {esc(', '.join(features.missing))}" if features.missing else None
+    return lines(
+        f"Close {features.close:,.6g} · regime {features.regime.value}",
+        *frames,
+        f"Support {ratio(features.support, 4)} · resistance {ratio(features.resistance, 4)}",
+        f"Funding {percent(features.funding_per_8h, 4)} per 8 h",
+        missing,
+    )
+
+
+def flags_block(flags: Flags) -> Block:
+    if not flags.struck:
+        return lines("🏳 No red flags")
+    return lines(
+        *(
+            f"🚩 {esc(flag.name.replace('_', ' '))}: {esc(flag.value, 80)} against {esc(flag.threshold, 80)}"
+            f" ({'both sides' if flag.strikes is None else flag.strikes.value})"
+            for flag in flags.struck
+        )
+    )
+
+
+def scan_progress(progress: ScanProgress | None) -> Card:
+    if progress is None:
+        return card(lines("🔎 Scanning …"))
+    bar = "▓" * (10 * progress.done // max(progress.total, 1))
+    return card(
+        lines(
+            f"🔎 Scanning {bar:░<10} {progress.done}/{progress.total}",
+            f"{esc(coin(progress.symbol))} ended at: {esc(progress.ended_at)}",
+        )
+    )
+
+
+def scan_card(report: ScanReport) -> Card:
+    """The funnel and the ranking."""
+    scan = report.scan
+    took = (scan.ended_at - scan.started_at).total_seconds()
+    cleared = [record for record in report.decisions if record.gate == "cleared"]
+    ranked = sorted(report.decisions, key=lambda record: -(record.score or 0))
+    verdict = f"✅ {len(cleared)} cleared" if cleared else "Nothing passed every gate"
+    return card(
+        lines(f"🔎 <b>Scan</b> of {scan.symbols} symbols in {took:.1f} s: {verdict}"),
+        funnel_block(scan.funnel),
+        lines(*(_ranked(record) for record in ranked)),
+    )
+
+
+def funnel_block(funnel: Mapping[str, int]) -> Block:
+    ended = " · ".join(f"{esc(gate, 40)} {count}" for gate, count in funnel.items() if count)
+    return lines(f"Where they ended: {ended or 'nowhere'}")
+
+
+def _ranked(record: DecisionRecord) -> str:
+    mark = "✅" if record.gate == "cleared" else "▫️"
+    score = f" · {record.score:.0f}/100" if record.score is not None else ""
+    reason = f": {esc(record.reasons[0], 120)}" if record.reasons else ""
+    name = f"<b>{esc(coin(record.symbol))}</b> {esc(record.stance, 20)}"
+    return f"{mark} {name}{score} · {esc(record.gate, 30)}{reason}"
+
+
+def why_card(report: ScanReport) -> Card:
+    """The funnel of the last scan with every reason."""
+    return card(
+        lines(f"<b>Why</b> · scan of {moment(report.scan.ended_at, True)}"),
+        funnel_block(report.scan.funnel),
+        *(_decision_block(record) for record in report.decisions),
+    )
+
+
+def why_symbol_card(record: DecisionRecord) -> Card:
+    return card(
+        lines(f"<b>Why {esc(coin(record.symbol))}</b> · {moment(record.at, True)}"), _decision_block(record)
+    )
+
+
+def _decision_block(record: DecisionRecord) -> Block:
+    score = f", score {record.score:.0f}/100" if record.score is not None else ""
+    return lines(
+        f"<b>{esc(coin(record.symbol))}</b> ended at {esc(record.gate)} ({esc(record.stance, 20)}{score})",
+        *(f"• {esc(reason)}" for reason in record.reasons),
+    )

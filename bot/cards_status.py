@@ -1,0 +1,224 @@
+"""Cards of the running bot: status, positions, breakers, doctor, version, and what a close would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from bot.cards import Block, Card, bold, card, code, esc, folded, italic, lines
+from bot.cards_numbers import (
+    MODE_WORDS,
+    NA,
+    badge,
+    cost,
+    gain,
+    light,
+    moment,
+    percent,
+    price,
+    quantity,
+    r_multiple,
+    span,
+    usdt,
+)
+from core.desk import (
+    BreakerView,
+    CloseEstimate,
+    DoctorLine,
+    LoopView,
+    PositionView,
+    StatusView,
+    TradingState,
+    VersionView,
+)
+from core.journal import BreakerEvent, Mode
+from core.market import Side, coin
+
+STATE_WORDS = {
+    TradingState.SCANNING: "🔎 scanning",
+    TradingState.TRADING: "📈 trading",
+    TradingState.PAUSED: "⏸ paused",
+    TradingState.HALTED: "⛔ halted",
+    TradingState.DISARMED: "🔒 disarmed",
+}
+
+
+def status_card(view: StatusView) -> Card:
+    return card(
+        lines(_headline(view), esc(view.why) if view.why else None),
+        _money(view),
+        *_positions(view.positions),
+        _scanning(view),
+        _guards(view),
+        _warnings(view),
+        lines(f"As of {moment(view.at)}"),
+    )
+
+
+def _headline(view: StatusView) -> str:
+    return f"<b>{STATE_WORDS[view.state]}</b> · {view.mode.value} · {badge(view.account, view.is_paper)}"
+
+
+def _money(view: StatusView) -> Block:
+    change = None if view.equity is None else view.equity - view.initial
+    return lines(
+        f"Equity <b>{usdt(view.equity)}</b> ({gain(change)} since {usdt(view.initial)})",
+        f"Wallet {usdt(view.wallet)} · today {light(view.daily_pnl)} {gain(view.daily_pnl)}",
+    )
+
+
+def _positions(positions: Sequence[PositionView]) -> list[Block]:
+    if not positions:
+        return [lines("No open position.")]
+    return [position_block(position) for position in positions]
+
+
+def position_block(view: PositionView) -> Block:
+    r_now = f" · {r_multiple(view.r_now)}" if view.r_now is not None else ""
+    stop = price(view.stop) if view.stop is not None else "⚠️ none, being placed"
+    targets = ", ".join(price(target) for target in view.targets) or "none"
+    distance = percent(view.liquidation_distance, 1)
+    name = esc(coin(view.symbol))
+    return lines(
+        f"{light(view.unrealised)} <b>{name} {side_word(view.side)} {view.leverage}x</b>"
+        f" · {gain(view.unrealised)}{r_now}",
+        f"{quantity(view.quantity)} {name} from {price(view.entry)}, now {price(view.mark)}",
+        f"Stop {stop} · targets {targets}",
+        f"Liquidation {price(view.liquidation)} ({distance} away) · since {moment(view.opened_at, True)}",
+    )
+
+
+def side_word(side: Side) -> str:
+    return side.value.upper()
+
+
+def _scanning(view: StatusView) -> Block:
+    last = view.last_scan
+    passed = f" ({last.symbols} symbols)" if last else ""
+    return lines(
+        f"Last scan {moment(last.ended_at) if last else 'not yet'}{passed}"
+        f" · next {moment(view.next_scan_at) if view.next_scan_at else 'not planned'}",
+        f"Judging: {esc(view.decider)} · advisers: {esc(', '.join(view.advisers) or 'none')}",
+        f"Open ideas waiting for a tap: {view.open_cards}" if view.open_cards else None,
+    )
+
+
+def _guards(view: StatusView) -> Block:
+    ill = [loop for loop in view.loops if not loop.is_healthy]
+    tripped = [breaker for breaker in view.breakers if breaker.is_open]
+    return lines(
+        "Loops: " + (", ".join(_loop(loop) for loop in ill) if ill else f"all {len(view.loops)} healthy"),
+        "Breakers: " + (", ".join(f"⛔ {esc(breaker.name)}" for breaker in tripped) or "none tripped"),
+    )
+
+
+def _loop(loop: LoopView) -> str:
+    detail = f": {esc(loop.detail, 80)}" if loop.detail else ""
+    return f"⚠️ {esc(loop.name, 40)} (last pass {span(loop.age_s)} ago{detail})"
+
+
+def _warnings(view: StatusView) -> Block | None:
+    parts = [f"⚠️ {esc(text)}" for text in view.warnings]
+    if view.unsizeable:
+        parts.append("Too large for the present equity:")
+        parts += [f"• {esc(coin(symbol))}: {esc(mend)}" for symbol, mend in view.unsizeable]
+    return folded(parts) if parts else None
+
+
+def positions_card(view: StatusView) -> Card:
+    head = lines(f"{bold('Positions')} · {badge(view.account, view.is_paper)}")
+    return card(head, *_positions(view.positions), lines(f"As of {moment(view.at)}"))
+
+
+def breakers_card(views: Sequence[BreakerView], history: Sequence[BreakerEvent]) -> Card:
+    head = lines(bold("Circuit breakers"), "A tripped breaker blocks new entries; guarding goes on.")
+    past = [_event(event) for event in history]
+    return card(
+        head,
+        *(_breaker(view) for view in views),
+        folded(["Latest trips:", *past], is_optional=True) if past else None,
+    )
+
+
+def _breaker(view: BreakerView) -> Block:
+    mark = "⛔" if view.is_open else "✅"
+    since = f"Tripped {moment(view.since, True)}" if view.is_open and view.since else None
+    return lines(
+        f"{mark} <b>{esc(view.name)}</b>: {esc(view.value)} of {esc(view.threshold)}",
+        since,
+        f"Clears: {esc(view.clears)}" if view.is_open else None,
+    )
+
+
+def _event(event: BreakerEvent) -> str:
+    end = f"cleared {moment(event.resolved_at, True)} by {esc(event.resolved_by, 40)}"
+    what = f"{esc(event.name)}: {esc(event.value)} of {esc(event.threshold)}"
+    return f"• {moment(event.created_at, True)} {what}, {end if event.resolved_at else 'still open'}"
+
+
+def doctor_card(report: Sequence[DoctorLine]) -> Card:
+    needed = [line for line in report if not line.is_ok and line.is_needed]
+    verdict = (
+        f"❌ trading is stopped by {len(needed)}" if needed else "✅ Everything that trading needs works"
+    )
+    found = [text for line in report for text in _diagnosis(line)]
+    return card(lines(f"{bold('Doctor')}: {verdict}"), lines(*found))
+
+
+def _diagnosis(line: DoctorLine) -> list[str]:
+    mark = "✅" if line.is_ok else "❌" if line.is_needed else "⚠️"
+    mend = [f"→ {esc(line.mend)}"] if line.mend and not line.is_ok else []
+    return [f"{mark} <b>{esc(line.subject, 60)}</b>: {esc(line.text)}", *mend]
+
+
+def version_card(view: VersionView) -> Card:
+    return card(
+        lines(
+            f"<b>Perpilot {esc(view.version)}</b>",
+            f"Commit {code(view.commit or NA)} · configuration {code(view.config)}",
+            f"Started {moment(view.started_at, True)} · up {span(timedelta(seconds=view.uptime_s))}",
+        )
+    )
+
+
+def mode_card(mode: Mode) -> Card:
+    options = [f"{'▶️' if one is mode else '▫️'} {esc(MODE_WORDS[one])}" for one in Mode]
+    return card(lines(bold("Mode"), *options))
+
+
+def mode_question(mode: Mode) -> Card:
+    return card(lines(f"Raise the autonomy to <b>{mode.value}</b>?", esc(MODE_WORDS[mode])))
+
+
+def close_question(estimate: CloseEstimate, where: str) -> Card:
+    share = percent(estimate.share, 0)
+    return card(
+        lines(
+            f"Close {share} of <b>{esc(coin(estimate.symbol))}</b>? · {where}",
+            f"{quantity(estimate.quantity)} {esc(coin(estimate.symbol))} at about {price(estimate.price)}",
+            f"Estimated result {gain(estimate.pnl)}, fee {cost(estimate.fee)}, "
+            f"net <b>{gain(estimate.pnl - estimate.fee)}</b>",
+            italic("The real price is known only afterwards."),
+        )
+    )
+
+
+def close_all_question(estimates: Sequence[CloseEstimate], where: str) -> Card:
+    net = sum((one.pnl - one.fee for one in estimates), Decimal(0))
+    rows = [f"• {esc(coin(one.symbol))}: {gain(one.pnl)}, fee {cost(one.fee)}" for one in estimates]
+    return card(
+        lines(f"Close <b>all {len(estimates)}</b> positions? · {where}", *rows),
+        lines(f"Estimated net result <b>{gain(net)}</b>"),
+    )
+
+
+def panic_question(positions: int, where: str, is_last: bool) -> Card:
+    if is_last:
+        return card(lines("🚨 <b>Last question.</b> Pause, drop every open idea and close everything now?"))
+    return card(
+        lines(
+            f"🚨 <b>Panic</b> · {where}",
+            f"New entries stop, open ideas are dropped and open positions ({positions}) close at the market.",
+        )
+    )

@@ -1,0 +1,155 @@
+"""The bot's side of Telegram put together: polling or webhook, handlers, outbox. Importing it is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from bot import aiogram_fast
+
+aiogram_fast.load()
+
+from bot.charts import ChartWorker  # noqa: E402 - aiogram must have been loaded the fast way before these
+from bot.dispatcher import build_switchboard, command_menu  # noqa: E402
+from bot.gate import People  # noqa: E402
+from bot.outbox import Outbox  # noqa: E402
+from bot.outbox_sending import Sender  # noqa: E402
+from bot.outbox_writing import Writer  # noqa: E402
+from bot.settings import Settings  # noqa: E402
+from bot.stage import Stage  # noqa: E402
+from bot.telegram import (  # noqa: E402
+    Polling,
+    Webhook,
+    build_bot,
+    close_bot,
+    introduce,
+    prepare_polling,
+    register_menu,
+)
+from core.desk import Buttons, Desk  # noqa: E402
+from core.errors import NotAllowed, PerpilotError  # noqa: E402
+from core.journal import OutboxJournal  # noqa: E402
+from core.ports import ComponentHealth  # noqa: E402
+
+log = logging.getLogger("perpilot.chat")
+
+RETRY_S = 20.0
+"""Between attempts to register menu and webhook while Telegram is out of reach."""
+
+
+class Chat:
+    def __init__(
+        self,
+        settings: Settings,
+        stage: Stage,
+        desk: Desk,
+        buttons: Buttons,
+        journal: OutboxJournal,
+        alarm: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Raises `NotAllowed` for a token that cannot be one."""
+        assert settings.telegram_bot_token is not None and settings.telegram_chat_id is not None
+        chat_id = settings.telegram_chat_id
+        self._bot = build_bot(settings.telegram_bot_token, settings.telegram_api_url)
+        self._people = People(
+            frozenset(settings.telegram_allowed_user_ids), frozenset(settings.telegram_viewer_ids), chat_id
+        )
+        self._charts = ChartWorker()
+        self._switchboard = build_switchboard(
+            desk=desk,
+            buttons=buttons,
+            journal=journal,
+            pictures=self._charts,
+            clock=stage.clock,
+            people=self._people,
+        )
+        writer = Writer(
+            desk=desk,
+            buttons=buttons,
+            journal=journal,
+            charts=self._charts,
+            account=stage.account,
+            is_paper=stage.is_paper,
+            owner_id=chat_id if chat_id > 0 else 0,
+        )
+        self.outbox = Outbox(journal, writer, Sender(self._bot, chat_id), stage.clock, stage.account)
+        self._webhook = self._made_webhook(settings)
+        self._polling = Polling(self._bot, self._switchboard.dispatcher, alarm)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def webhook_mount(self) -> tuple[str, Callable[[web.Request], Awaitable[web.Response]]] | None:
+        return (self._webhook.path, self._webhook.handle) if self._webhook else None
+
+    async def start(self) -> None:
+        """Raises `NotAllowed` when the token is wrong; an outage is waited out in the background."""
+        try:
+            me = await introduce(self._bot)
+            log.info("telegram knows us: bot=%s", me.username)
+            if self._webhook is None:
+                await prepare_polling(self._bot)
+        except NotAllowed:
+            raise
+        except PerpilotError as error:
+            log.warning("telegram out of reach at start: %s", error)
+        if self._webhook is None:
+            self._tasks.append(asyncio.create_task(self._polling.run(), name="polling"))
+        self._tasks.append(asyncio.create_task(self.outbox.run(), name="outbox"))
+        self._tasks.append(asyncio.create_task(self._register(), name="menu"))
+
+    async def stop(self, drain_s: float) -> None:
+        """No further update is taken; what is waiting to be told is told as far as the time goes."""
+        if self._webhook is not None:
+            await self._webhook.stop()
+        else:
+            await self._polling.stop()
+        await self.outbox.drain(drain_s)
+        await self.outbox.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._switchboard.close()
+        await self._charts.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(close_bot(self._bot), 1.0)
+
+    def health(self) -> ComponentHealth:
+        said = self._webhook.health() if self._webhook is not None else self._polling.health()
+        outbox = self.outbox.health()
+        dead = next((task.get_name() for task in self._tasks if _died(task)), "")
+        if dead:
+            return ComponentHealth("down", f"the {dead} task died", said.age_s)
+        return said if said.state != "ok" or outbox.state == "ok" else outbox
+
+    def dead_task(self) -> str:
+        """Name of a task that ended by itself; empty while all live."""
+        return next((task.get_name() for task in self._tasks if _died(task)), "")
+
+    def _made_webhook(self, settings: Settings) -> Webhook | None:
+        if settings.telegram_webhook_url is None:
+            return None
+        dispatcher = self._switchboard.dispatcher
+        return Webhook(self._bot, dispatcher, settings.telegram_webhook_url, settings.telegram_webhook_secret)
+
+    async def _register(self) -> None:
+        """Menu and webhook, tried until Telegram takes them."""
+        while True:
+            try:
+                await register_menu(self._bot, self._people, command_menu)
+                if self._webhook is not None:
+                    await self._webhook.start()
+            except Exception as error:  # whatever Telegram answers, trading must not hear of it
+                log.warning("menu not registered yet: error=%s", type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+
+def _died(task: asyncio.Task[None]) -> bool:
+    if not task.done() or task.cancelled():
+        return False
+    return task.exception() is not None

@@ -1,0 +1,48 @@
+"""The doctor's round over a bot's parts, running or assembled for the occasion."""
+
+from __future__ import annotations
+
+from bot import doctor
+from bot.assembly import LIVE_UNBUILT, Parts
+from core.desk import DoctorLine
+from core.errors import PerpilotError
+
+
+async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
+    """Every line; nothing is changed."""
+    settings = parts.book.settings
+    lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
+    lines.append(await doctor.probe("database", lambda: _database(parts), "check DATABASE_URL"))
+    lines.append(await doctor.probe("exchange", lambda: _exchange(parts), "check EXCHANGE and the network"))
+    lines.append(doctor.skew_line(parts.market.clock_offset_s))
+    lines.append(_telegram(parts))
+    if not settings.use_paper_trading:
+        lines.append(DoctorLine(False, True, "live", LIVE_UNBUILT, "USE_PAPER_TRADING=true"))
+    state = await parts.journal.account_state(parts.stage.account)
+    account = parts.kernel.keeper.last_account
+    equity = account.equity if account is not None and account.equity is not None else state.current_capital
+    try:
+        symbols = await parts.book.symbols()
+    except PerpilotError as error:
+        lines.append(DoctorLine(False, True, "symbols", str(error), "check SYMBOLS"))
+        return tuple(lines)
+    lines += await doctor.symbol_lines(symbols, parts.market, settings, equity)
+    lines.append(doctor.profit_line(settings, equity))
+    return tuple(lines)
+
+
+async def _database(parts: Parts) -> str:
+    state = await parts.journal.account_state(parts.stage.account)
+    return f"{parts.database.address.name}, account {state.account}"
+
+
+async def _exchange(parts: Parts) -> str:
+    await parts.market.measure_clock()
+    return f"{parts.settings.exchange} answers"
+
+
+def _telegram(parts: Parts) -> DoctorLine:
+    health = parts.late.telegram_health()
+    is_ok = health.state == "ok"
+    mend = "" if is_ok else "check TELEGRAM_BOT_TOKEN and the network"
+    return DoctorLine(is_ok, True, "telegram", health.detail or health.state, mend)

@@ -1,0 +1,108 @@
+"""`python main.py demo`: the real bot against stand-ins on loopback, in a process of their own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.cli.run import run
+from bot.settings import load_settings
+from bot.stage import Stage
+from core.adapters.clock import ScaledClock, SystemClock
+from core.errors import PerpilotError
+from core.ports import Clock
+
+HOME = Path("data") / "demo"
+CAPITAL = "1000"
+SCAN_S = "30"
+"""Faster than usual, so that a newcomer sees something happen."""
+APPROVAL_S = 300
+LONGEST_APPROVAL_S = 3_600
+WORLD = [sys.executable, "-m", "bot.demo.world"]
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    _say("Perpilot demo: everything here is simulated, no key, no account, no network.")
+    if options.fresh:
+        shutil.rmtree(HOME, ignore_errors=True)
+    with world(options) as addresses:
+        if "error" in addresses:
+            raise PerpilotError(addresses["error"])
+        settings = load_settings(demo_environment(options, addresses), require=("telegram",))
+        stage = Stage("demo", True, demo_clock(options, addresses), HOME, "demo exchange", options.speed)
+        return run(settings, stage, lambda: _say(f"chat {addresses['page']}"))
+
+
+def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) -> dict[str, str]:
+    """Only the demo's own settings: nothing of `.env` reaches it."""
+    coins = ",".join(symbol.removesuffix("USDT") for symbol in addresses["symbols"][:10])
+    return {
+        "TELEGRAM_BOT_TOKEN": addresses["token"],
+        "TELEGRAM_CHAT_ID": str(addresses["owner"]),
+        "TELEGRAM_API_URL": addresses["telegram"],
+        "EXCHANGE": "binanceusdm",
+        "EXCHANGE_URL": addresses["exchange"],
+        "SYMBOLS": coins,
+        "ANTHROPIC_API_KEY": "stand-in-claude",
+        "ANTHROPIC_BASE_URL": addresses["anthropic"],
+        "OPENAI_API_KEY": "stand-in-gpt",
+        "OPENAI_BASE_URL": addresses["openai"],
+        "XAI_API_KEY": "stand-in-grok",
+        "XAI_BASE_URL": addresses["xai"],
+        "ENABLE_GROK": "true",
+        "DEEPSEEK_API_KEY": "stand-in-deepseek",
+        "DEEPSEEK_BASE_URL": addresses["deepseek"],
+        "DATABASE_URL": f"sqlite+aiosqlite:///{HOME / 'perpilot.db'}",
+        "HTTP_PORT": "0",
+        "INITIAL_CAPITAL": CAPITAL,
+        "TRADING_MODE": "auto" if options.auto else "semi_auto",
+        "SCAN_INTERVAL_SECONDS": SCAN_S if options.speed == 1 else "300",
+        "APPROVAL_TIMEOUT_SECONDS": str(min(int(APPROVAL_S * options.speed), LONGEST_APPROVAL_S)),
+    }
+
+
+def demo_clock(options: argparse.Namespace, addresses: Mapping[str, Any]) -> Clock:
+    if options.speed == 1:
+        return SystemClock()
+    origin = datetime.fromtimestamp(addresses["origin_ms"] / 1000, tz=UTC)
+    return ScaledClock(origin, options.speed)
+
+
+@contextlib.contextmanager
+def world(options: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
+    """The stand-ins' process and their addresses; it ends with this one, however this one ends."""
+    command = [*WORLD, "--seed", str(options.seed), "--port", str(options.port)]
+    command += ["--speed", str(options.speed), "--origin-ms", str(time.time_ns() // 1_000_000)]
+    if options.replay is not None:
+        command += ["--replay", str(options.replay)]
+    if options.start_from is not None:
+        command += ["--start-from", options.start_from]
+    process = subprocess.Popen(  # noqa: S603 - our own module; its own session, so that Ctrl+C is the bot's
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        yield json.loads(line) if line else {"error": "the stand-ins did not start"}
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

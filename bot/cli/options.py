@@ -1,0 +1,62 @@
+"""The command line: names, arguments and help, without importing what the commands need."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DEMO_SEED = 7
+"""A market that shows a tradable setup right at the start; other seeds show other markets."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Wrong arguments end with one clear sentence."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = OneLineParser(
+        prog="main.py",
+        description="Perpilot: a Telegram-first, AI-assisted trader for crypto perpetual futures. "
+        "Without a command it runs the bot as .env says (paper trading unless told otherwise).",
+    )
+    top.add_argument("--env", type=Path, default=Path(".env"), help="settings file (default: .env)")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=OneLineParser)
+    _demo(commands.add_parser("demo", help="the same bot against stand-ins on loopback: no key, no account"))
+    commands.add_parser("doctor", help="checks everything that trading needs and says how to mend it")
+    commands.add_parser("status", help="status of the running bot, without Telegram")
+    commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
+    commands.add_parser("panic", help="pause and close every position of the running bot, without Telegram")
+    return top
+
+
+def _demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument(
+        "--port", type=_port, default=0, help="port of the chat page (default: 8090 or next free)"
+    )
+    demo.add_argument("--seed", type=int, default=DEMO_SEED, help=f"market seed (default: {DEMO_SEED})")
+    demo.add_argument(
+        "--replay", type=Path, metavar="DIR", help="replay candle files instead of a seeded market"
+    )
+    demo.add_argument("--from", dest="start_from", metavar="DATE", help="where the replay starts, YYYY-MM-DD")
+    demo.add_argument("--speed", type=_speed, default=1.0, help="the clock's speed, 1 to 600 (default: 1)")
+    demo.add_argument("--auto", action="store_true", help="trade without asking")
+    demo.add_argument("--fresh", action="store_true", help="forget earlier demos")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port between 0 and 65535")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed between 1 and 600")
+    return speed

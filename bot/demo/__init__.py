@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world, used by `demo` and by the end-to-end tests."""

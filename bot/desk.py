@@ -1,0 +1,311 @@
+"""The one door to the running bot: what a person sees and may ask for, over the trading core."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.book import SettingsBook
+from bot.reports import ReportJournal, Reports
+from bot.status import StatusBoard
+from core.desk import (
+    Analysis,
+    ChartView,
+    CloseEstimate,
+    DoctorLine,
+    ManualIdea,
+    MetricsView,
+    Period,
+    PeriodView,
+    ProposedChange,
+    ScanProgress,
+    ScanReport,
+    SettingView,
+    StatusView,
+    Tap,
+    VersionView,
+)
+from core.errors import PerpilotError
+from core.journal import Approval, BreakerEvent, DecisionRecord, Mode, SettingChange
+from core.market import coin
+from core.opinion import Abstention, Opinion
+from core.plan import Plan, Reason, Refused
+from core.ports import Clock
+from core.risk import breakers
+from core.risk.margin import profit
+from core.trade import ClosedTrade, ExitReason, Trade
+from core.trading import notices
+from core.trading.decide import decide
+from core.trading.kernel import Kernel
+from core.trading.manual import plan_idea
+from core.trading.scanner import record_of
+
+MAX_NOTE = 1_000
+"""Characters of one journal note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the desk calls that is not the trading core."""
+
+    reports: Reports
+    board: StatusBoard
+    book: SettingsBook
+    doctor: Callable[[], Awaitable[tuple[DoctorLine, ...]]]
+    version: Callable[[], VersionView]
+    wake: Callable[[str], None]
+    """Lets a loop (`guard`, `outbox`) run now."""
+
+
+class TradingDesk:
+    """Implements `core.desk.Desk`."""
+
+    def __init__(
+        self, kernel: Kernel, journal: ReportJournal, clock: Clock, reach: Reach, account: str
+    ) -> None:
+        self._kernel = kernel
+        self._journal = journal
+        self._clock = clock
+        self._reach = reach
+        self._account = account
+
+    # ------------------------------------------------------------ looking
+
+    def status(self) -> StatusView:
+        return self._reach.board.view()
+
+    async def metrics(self) -> MetricsView:
+        return await self._reach.reports.metrics()
+
+    async def period(self, period: Period) -> PeriodView:
+        return await self._reach.reports.period(period)
+
+    async def history(self, limit: int) -> tuple[ClosedTrade, ...]:
+        return await self._reach.reports.history(limit)
+
+    async def export_csv(self) -> tuple[str, bytes]:
+        return await self._reach.reports.export_csv()
+
+    async def last_scan(self) -> ScanReport | None:
+        found = await self._journal.last_scan(self._account)
+        return ScanReport(*found) if found else None
+
+    async def why(self, symbol: str) -> DecisionRecord | None:
+        return await self._journal.last_decision(self._account, symbol)
+
+    async def chart(self, symbol: str, timeframe: str) -> ChartView:
+        for trade, position, _ in self._reach.board.rows:
+            if trade.symbol == symbol:
+                return await self._reach.reports.chart(symbol, timeframe, trade, position)
+        return await self._reach.reports.chart(symbol, timeframe, None, None)
+
+    async def plan_chart(self, plan: Plan) -> ChartView:
+        return await self._reach.reports.plan_chart(plan)
+
+    async def breaker_history(self, limit: int) -> tuple[BreakerEvent, ...]:
+        found = [await self._journal.last_resolved(self._account, name) for name in breakers.NAMES]
+        rows = [*(event for event in found if event), *self._kernel.keeper.open_events]
+        return tuple(sorted(rows, key=lambda event: event.created_at, reverse=True)[:limit])
+
+    async def approval(self, approval_id: str) -> Approval | None:
+        return await self._journal.approval(approval_id)
+
+    async def doctor(self) -> tuple[DoctorLine, ...]:
+        return await self._reach.doctor()
+
+    def version(self) -> VersionView:
+        return self._reach.version()
+
+    def settings(self) -> tuple[SettingView, ...]:
+        return self._reach.book.views()
+
+    # ------------------------------------------------------------ ideas
+
+    async def scan_now(
+        self, by: str, progress: Callable[[ScanProgress], Awaitable[None]] | None = None
+    ) -> ScanReport:
+        async def passed(done: int, total: int, symbol: str, gate: str) -> None:
+            if progress is not None:
+                await progress(ScanProgress(done, total, symbol, gate))
+
+        async with self._reach.board.scanning():
+            scan = await self._kernel.engine.scan(passed)
+        self._reach.board.note_scan(scan)
+        self._reach.wake("outbox")
+        found = await self._journal.last_scan(self._account)
+        return ScanReport(*found) if found else ScanReport(scan.record, ())
+
+    async def analyze(
+        self, symbol: str, heard: Callable[[Opinion | Abstention], Awaitable[None]] | None = None
+    ) -> Analysis:
+        seed = f"analyze:{self._clock.now().isoformat()}"
+        rules = self._reach.book.rules()
+        decision = await decide(
+            symbol, self._kernel.circle, self._kernel.keeper.look, rules, seed, heard=heard
+        )
+        await self._journal.record_decisions([record_of(decision, self._account, None)], None)
+        verdict = decision.verdict
+        try:
+            candles = (await self._reach.reports.chart(symbol, "1h", None, None)).candles
+        except PerpilotError:
+            candles = None
+        return Analysis(
+            decision=decision,
+            opinions=verdict.opinions if verdict else (),
+            abstentions=verdict.abstentions if verdict else (),
+            candles=candles,
+        )
+
+    async def propose_idea(self, idea: ManualIdea, by: str) -> Tap:
+        now = self._clock.now()
+        account = await self._kernel.keeper.look()
+        seed = f"{by}:{now.isoformat()}"
+        found = await plan_idea(idea, self._kernel.circle, account, self._reach.book.rules(), seed)
+        if isinstance(found, Reason):
+            return Tap(False, f"No card: {found.text}.")
+        if isinstance(found, Refused):
+            return Tap(False, "No card: the checks refuse it.", tuple(_told(r) for r in found.reasons))
+        lifetime = self._reach.book.settings.approval_timeout_seconds
+        if not await self._kernel.approvals.propose(found, lifetime):
+            return Tap(False, f"No card: {coin(idea.symbol)} already has an open one.")
+        self._reach.wake("outbox")
+        return Tap(True, f"A card for {idea.side} {coin(idea.symbol)} follows.")
+
+    async def approve(self, approval_id: str, share: Decimal, by: str) -> Tap:
+        book = self._reach.book
+        lifetime = book.settings.approval_timeout_seconds
+        tap = await self._kernel.approvals.approve(approval_id, share, book.rules().limits, by, lifetime)
+        self._reach.wake("guard")
+        self._reach.wake("outbox")
+        return tap
+
+    async def reject(self, approval_id: str, by: str) -> Tap:
+        tap = await self._kernel.approvals.reject(approval_id, by)
+        self._reach.wake("outbox")
+        return tap
+
+    # ------------------------------------------------------------ leaving
+
+    async def close_estimate(self, symbol: str, share: Decimal) -> CloseEstimate | None:
+        for trade, position, _ in self._reach.board.rows:
+            if trade.symbol == symbol and position is not None:
+                quote = await self._kernel.circle.market.quote(symbol)
+                instrument = await self._kernel.circle.market.instrument(symbol)
+                price = quote.taking(position.side.opposite)
+                quantity = position.quantity * share
+                return CloseEstimate(
+                    symbol=symbol,
+                    share=share,
+                    quantity=quantity,
+                    price=price,
+                    pnl=profit(position.side, quantity, position.entry, price),
+                    fee=quantity * price * instrument.taker_fee,
+                )
+        return None
+
+    async def close(self, symbol: str, share: Decimal, by: str) -> Tap:
+        trades = [t for t in await self._open_trades() if t.symbol == symbol]
+        if not trades:
+            return Tap(False, f"There is no open position in {coin(symbol)}.")
+        return await self._close(trades, ExitReason.OWNER, share, by)
+
+    async def close_all(self, by: str) -> Tap:
+        trades = await self._open_trades()
+        if not trades:
+            return Tap(False, "There is no open position.")
+        return await self._close(trades, ExitReason.OWNER, Decimal(1), by)
+
+    async def panic(self, by: str) -> Tap:
+        """Pause first: nothing may open while everything is being closed."""
+        await self.pause(by)
+        await self._kernel.approvals.drop_all(by, "panic")
+        trades = await self._open_trades()
+        if not trades:
+            return Tap(True, "Paused. There was no open position.")
+        tap = await self._close(trades, ExitReason.PANIC, Decimal(1), by)
+        return Tap(tap.is_done, f"Paused. {tap.text}", tap.reasons)
+
+    async def _close(self, trades: list[Trade], reason: ExitReason, share: Decimal, by: str) -> Tap:
+        unfinished = await self._kernel.guard.close(trades, reason, share, by)
+        self._reach.wake("guard")
+        self._reach.wake("outbox")
+        names = ", ".join(coin(trade.symbol) for trade in trades)
+        if unfinished:
+            text = f"Closing {names} was begun and is being repeated until it is done."
+            return Tap(True, text, tuple(unfinished))
+        return Tap(True, f"Closed {names}." if share >= 1 else f"Closed {share:.0%} of {names}.")
+
+    async def _open_trades(self) -> list[Trade]:
+        return list(await self._kernel.keeper.open_trades())
+
+    # ------------------------------------------------------------ switches
+
+    async def pause(self, by: str) -> Tap:
+        now = self._clock.now()
+        state = await self._journal.account_state(self._account)
+        self._kernel.gate.close("pause", f"paused by {by}")
+        if state.is_paused:
+            return Tap(True, "Already paused. Open positions stay guarded.")
+        text = f"Paused by {by}: no new entries; open positions stay guarded."
+        told = [notices.system(f"pause:{now.isoformat()}", text)]
+        await self._journal.set_paused(self._account, True, by, now, told)
+        return Tap(True, "Paused: no new entries. Open positions stay guarded.")
+
+    async def resume(self, by: str) -> Tap:
+        now = self._clock.now()
+        state = await self._journal.account_state(self._account)
+        if state.is_paused:
+            told = [notices.system(f"resume:{now.isoformat()}", f"Resumed by {by}.")]
+            await self._journal.set_paused(self._account, False, by, now, told)
+        self._kernel.gate.open("pause")
+        self._reach.wake("scanner")
+        if self._kernel.gate.reasons:
+            return Tap(True, f"Not paused any more, but entries stay closed: {self._kernel.gate.text}.")
+        return Tap(True, "Running: entries are possible again.")
+
+    async def set_mode(self, mode: Mode, by: str) -> Tap:
+        now = self._clock.now()
+        state = await self._journal.account_state(self._account)
+        if state.mode is mode:
+            return Tap(True, f"The mode is {mode} already.")
+        told = [notices.system(f"mode:{now.isoformat()}", f"Mode {state.mode} → {mode} by {by}.")]
+        await self._journal.set_mode(self._account, mode, by, now, told)
+        change = SettingChange("TRADING_MODE", state.mode.value, mode.value, by, now)
+        await self._journal.record_setting(self._account, change)
+        self._reach.board.mode = mode
+        if mode is not Mode.SEMI_AUTO:
+            await self._kernel.approvals.drop_all(by, f"the mode is {mode} now")
+        course = await self._reach.book.course()
+        if mode is Mode.AUTO and course.auto_barred:
+            return Tap(True, f"The mode is auto now, but it will not trade: {course.auto_barred}.")
+        return Tap(True, f"The mode is {mode} now.")
+
+    async def acknowledge(self, breaker: str, by: str) -> Tap:
+        if breaker not in breakers.NAMES:
+            return Tap(False, f"There is no breaker {breaker[:40]!r}.")
+        if not await self._kernel.keeper.acknowledge(breaker, by):
+            return Tap(False, f"The breaker {breaker} is not tripped.")
+        return Tap(True, f"The breaker {breaker} is acknowledged; entries are possible again.")
+
+    def propose_setting(self, name: str, text: str) -> ProposedChange:
+        account = self._kernel.keeper.last_account
+        return self._reach.book.propose(name, text, account.equity if account else None)
+
+    async def change_setting(self, name: str, text: str, by: str) -> Tap:
+        change = await self._reach.book.change(name, text, by)
+        if change.refusal:
+            return Tap(False, change.refusal)
+        return Tap(True, f"{change.name}: {change.old} → {change.new}.")
+
+    async def add_note(self, trade_id: str, text: str, by: str) -> Tap:
+        text = text.strip()
+        if not 0 < len(text) <= MAX_NOTE:
+            return Tap(False, f"A note has 1 to {MAX_NOTE} characters.")
+        if not await self._journal.add_note(self._account, trade_id, text, by, self._clock.now()):
+            return Tap(False, "There is no trade with this id; /history shows them.")
+        return Tap(True, "Noted.")
+
+
+def _told(reason: Reason) -> str:
+    return f"{reason.text} (would be allowed by {reason.mend})" if reason.mend else reason.text

@@ -1,0 +1,116 @@
+"""The doctor: one line for each thing that trading needs, what is wrong with it and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from bot.book import auto_barred, limits_of
+from bot.settings import Settings
+from core.desk import DoctorLine
+from core.errors import PerpilotError
+from core.journal import Mode
+from core.market import coin
+from core.ports import AdviserPanel, Market
+from core.risk.limits import Limits
+from core.trading.screen import unsizeable
+
+MAX_SKEW_S = 1.0
+"""Beyond this entries would be refused by venues that check timestamps."""
+
+
+async def probe(
+    subject: str, look: Callable[[], Awaitable[str]], mend: str, *, is_needed: bool = True
+) -> DoctorLine:
+    """One line from a look that answers in words or raises."""
+    try:
+        return DoctorLine(True, is_needed, subject, await look())
+    except PerpilotError as error:
+        return DoctorLine(False, is_needed, subject, str(error), mend)
+
+
+def settings_lines(settings: Settings) -> list[DoctorLine]:
+    """Configuration: warnings, and settings that have no effect yet."""
+    lines = [DoctorLine(True, True, "settings", f"complete, fingerprint {settings.fingerprint()}")]
+    lines += [DoctorLine(False, False, "settings", warning) for warning in settings.warnings]
+    for row in settings.describe():
+        if not row.is_built and row.source.value != "built-in":
+            text = f"{row.name} is set, but its function is not built yet"
+            lines.append(DoctorLine(False, False, "settings", text))
+    return lines
+
+
+def adviser_lines(settings: Settings) -> list[DoctorLine]:
+    names = ", ".join(settings.advisers) or "none"
+    lines = [DoctorLine(True, False, "advisers", f"keys for: {names}; decider {settings.decider}")]
+    barred = auto_barred(settings)
+    if barred:
+        is_auto = settings.trading_mode is Mode.AUTO
+        mend = "give a second adviser a key, or set DECIDER=rules"
+        lines.append(DoctorLine(False, is_auto, "advisers", barred, mend))
+    if settings.xai_api_key and not settings.enable_grok:
+        text = "a key for Grok is given, but ENABLE_GROK is false: Grok does not vote"
+        lines.append(DoctorLine(False, False, "advisers", text, "ENABLE_GROK=true"))
+    return lines
+
+
+async def symbol_lines(
+    symbols: tuple[str, ...], market: Market, settings: Settings, equity: Decimal
+) -> list[DoctorLine]:
+    """Which symbols the present equity can trade, and what would mend the others."""
+    limits, lines, sizeable = limits_of(settings), [], []
+    for symbol in symbols:
+        try:
+            rules, quote = await market.instrument(symbol), await market.quote(symbol)
+        except PerpilotError as error:
+            lines.append(DoctorLine(False, False, coin(symbol), str(error), "take it out of SYMBOLS"))
+            continue
+        reason = unsizeable(rules, quote, equity, limits)
+        if reason is None:
+            sizeable.append(coin(symbol))
+        else:
+            lines.append(DoctorLine(False, False, coin(symbol), reason.text, reason.mend))
+    text = f"{len(sizeable)} of {len(symbols)} symbols can be sized: {', '.join(sizeable) or 'none'}"
+    first = DoctorLine(bool(sizeable), True, "symbols", text, "" if sizeable else "more RISK_PER_TRADE")
+    return [first, *lines]
+
+
+def profit_line(settings: Settings, equity: Decimal) -> DoctorLine:
+    """What MIN_PROFIT_USD asks of a trade of full size, in R."""
+    limits: Limits = limits_of(settings)
+    risk = equity * limits.risk_per_trade
+    if risk <= 0:
+        return DoctorLine(False, True, "MIN_PROFIT_USD", "equity is not above 0")
+    asked = limits.min_profit_usd / risk
+    held = min(asked, limits.min_profit_in_r)
+    text = (
+        f"{limits.min_profit_usd} USDT is {asked:.2f} R of a full-size trade ({risk:.2f} USDT); "
+        f"{held:.2f} R is asked"
+    )
+    return DoctorLine(True, False, "MIN_PROFIT_USD", text)
+
+
+def skew_line(offset_s: float | None) -> DoctorLine:
+    if offset_s is None:
+        return DoctorLine(False, False, "clock", "the exchange's clock could not be read")
+    is_ok = abs(offset_s) <= MAX_SKEW_S
+    mend = "" if is_ok else "let the machine synchronise its clock (NTP)"
+    return DoctorLine(is_ok, True, "clock", f"{offset_s:+.2f} s beside the exchange's", mend)
+
+
+def panel_line(panel: AdviserPanel) -> DoctorLine:
+    return DoctorLine(True, False, "advisers", f"asked for ideas: {', '.join(panel.names)}")
+
+
+def as_text(lines: tuple[DoctorLine, ...]) -> str:
+    """For a terminal."""
+    rows = []
+    for line in lines:
+        sign = "✅" if line.is_ok else ("❌" if line.is_needed else "⚠️ ")
+        mend = f" → {line.mend}" if line.mend else ""
+        rows.append(f"{sign} {line.subject}: {line.text}{mend}")
+    return "\n".join(rows)
+
+
+def is_healthy(lines: tuple[DoctorLine, ...]) -> bool:
+    return all(line.is_ok or not line.is_needed for line in lines)

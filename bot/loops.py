@@ -1,0 +1,86 @@
+"""What each long task does in one pass, and how often."""
+
+from __future__ import annotations
+
+from bot.book import SettingsBook
+from bot.desk import TradingDesk
+from bot.house import House
+from bot.status import StatusBoard
+from bot.supervisor import Loop, Supervisor
+from core.journal import DeskJournal
+from core.sim.feed import PriceFeed
+from core.trading.kernel import Kernel
+
+FEED_S = 1.0
+"""Seconds between two prices of an exposed symbol on paper."""
+HOUSE_S = 1.0
+GUARD_TIMEOUT_S, FEED_TIMEOUT_S, SCAN_TIMEOUT_S = 30.0, 20.0, 600.0
+"""Real seconds after which a hung pass is given up and begun again."""
+
+
+class Passes:
+    """One pass of each task; the supervisor repeats them."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        desk: TradingDesk,
+        board: StatusBoard,
+        house: House,
+        journal: DeskJournal,
+        account: str,
+    ) -> None:
+        self._kernel = kernel
+        self._desk = desk
+        self._board = board
+        self._house = house
+        self._journal = journal
+        self._account = account
+
+    async def guard(self) -> None:
+        self._board.rows = await self._kernel.guard.watch()
+        cards = await self._journal.open_approvals(self._account)
+        self._board.open_cards = len(cards)
+        if self._kernel.executor.has_unrecorded:
+            self._kernel.gate.close("journal", "an answer of the venue could not be recorded")
+        else:
+            self._kernel.gate.open("journal")
+        await self._house.beat("guard")
+
+    async def scan(self) -> None:
+        await self._desk.scan_now("schedule")
+        await self._house.beat("scanner")
+
+
+async def pull(feed: PriceFeed, supervisor: Supervisor) -> None:
+    """New prices for the paper venue; what it executed is the guard's at once."""
+    if await feed.pull():
+        supervisor.poke("guard")
+
+
+def add_loops(
+    supervisor: Supervisor, passes: Passes, house: House, book: SettingsBook, feed: PriceFeed | None
+) -> None:
+    """In start order: prices and guarding before scanning."""
+    if feed is not None:
+        supervisor.add(
+            Loop("prices", lambda: pull(feed, supervisor), lambda: FEED_S, timeout_s=FEED_TIMEOUT_S)
+        )
+    supervisor.add(
+        Loop(
+            "guard",
+            passes.guard,
+            lambda: book.settings.position_check_seconds,
+            timeout_s=GUARD_TIMEOUT_S,
+        )
+    )
+    supervisor.add(
+        Loop(
+            "scanner",
+            passes.scan,
+            lambda: book.settings.scan_interval_seconds,
+            is_critical=False,
+            timeout_s=SCAN_TIMEOUT_S,
+        )
+    )
+    supervisor.add(Loop("house", house.tidy, lambda: HOUSE_S))

@@ -1,0 +1,169 @@
+"""What `/status` shows, kept in memory by the loops that learn it: answered at once, whatever is going on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+
+from bot.book import SettingsBook
+from bot.supervisor import Supervisor
+from core.desk import BreakerView, PositionView, StatusView, TradingState
+from core.journal import AccountState, ScanRecord
+from core.opinion import Verdict
+from core.ports import Clock
+from core.risk import breakers
+from core.trade import Order, Position, Trade
+from core.trading.kernel import Kernel
+from core.trading.scanner import Scan
+
+Row = tuple[Trade, Position | None, Order | None]
+
+
+class StatusBoard:
+    """Written by the guard and the scanner, read by everybody."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        book: SettingsBook,
+        supervisor: Supervisor,
+        clock: Clock,
+        state: AccountState,
+        venue: str,
+        advisers: tuple[str, ...],
+    ) -> None:
+        self._kernel = kernel
+        self._book = book
+        self._supervisor = supervisor
+        self._clock = clock
+        self._state = state
+        self._venue = venue
+        self._advisers = advisers
+        self._scans_under_way = 0
+        self.mode = state.mode
+        self.rows: tuple[Row, ...] = ()
+        self.open_cards = 0
+        self.symbols: tuple[str, ...] = ()
+        self.unsizeable: tuple[tuple[str, str], ...] = ()
+        self.last_scan: ScanRecord | None = None
+        self.warnings: tuple[str, ...] = ()
+        self.silent_advisers: dict[str, str] = {}
+        """Adviser → why its newest question went unanswered."""
+
+    @asynccontextmanager
+    async def scanning(self) -> AsyncIterator[None]:
+        """Counts a scan under way."""
+        self._scans_under_way += 1
+        try:
+            yield
+        finally:
+            self._scans_under_way -= 1
+
+    @property
+    def is_scanning(self) -> bool:
+        return self._scans_under_way > 0
+
+    def note_scan(self, scan: Scan) -> None:
+        self.last_scan = scan.record
+        self.unsizeable = scan.unsizeable
+        self.symbols = tuple(decision.symbol for decision in scan.decisions)
+        for decision in scan.decisions:
+            self._note_answers(decision.verdict)
+
+    @property
+    def adviser_names(self) -> tuple[str, ...]:
+        return self._advisers
+
+    def _note_answers(self, verdict: Verdict | None) -> None:
+        if verdict is None:
+            return
+        for opinion in verdict.opinions:
+            self.silent_advisers.pop(opinion.adviser, None)
+        for abstention in verdict.abstentions:
+            self.silent_advisers[abstention.adviser] = abstention.why.value
+
+    def view(self) -> StatusView:
+        now = self._clock.now()
+        account = self._kernel.keeper.last_account
+        equity = account.equity if account else None
+        opening = account.day_opening if account else None
+        next_in = self._supervisor.next_in_s("scanner")
+        state, why = self._trading_state()
+        return StatusView(
+            state=state,
+            why=why,
+            mode=self.mode,
+            is_paper=self._state.is_paper,
+            account=self._state.account,
+            venue=self._venue,
+            initial=self._state.initial_capital,
+            wallet=account.wallet if account else None,
+            equity=equity,
+            daily_pnl=equity - opening if equity is not None and opening is not None else None,
+            positions=tuple(_position_view(*row) for row in self.rows if row[1] is not None),
+            open_cards=self.open_cards,
+            last_scan=self.last_scan,
+            next_scan_at=now + timedelta(seconds=next_in) if next_in is not None else None,
+            loops=self._supervisor.views(),
+            breakers=self._breakers(),
+            advisers=self._advisers,
+            decider=self._book.settings.decider.value,
+            symbols=self.symbols,
+            unsizeable=self.unsizeable,
+            warnings=self.warnings,
+            at=now,
+        )
+
+    def _trading_state(self) -> tuple[TradingState, str]:
+        gate = self._kernel.gate
+        open_names = [event.name for event in self._kernel.keeper.open_events]
+        if gate.is_closed_by("disarmed"):
+            return TradingState.DISARMED, gate.text
+        if gate.is_closed_by("pause"):
+            return TradingState.PAUSED, gate.text
+        if open_names:
+            return TradingState.HALTED, f"circuit breaker open: {', '.join(open_names)}"
+        if gate.reasons:
+            return TradingState.HALTED, gate.text
+        if self.rows:
+            return TradingState.TRADING, ""
+        return TradingState.SCANNING, "a scan is under way" if self.is_scanning else ""
+
+    def _breakers(self) -> tuple[BreakerView, ...]:
+        opened = {event.name: event.created_at for event in self._kernel.keeper.open_events}
+        views = []
+        for reading in self._kernel.keeper.last_readings:
+            value, threshold = reading.shown()
+            views.append(
+                BreakerView(
+                    name=reading.name,
+                    value=value,
+                    threshold=threshold,
+                    is_open=reading.name in opened,
+                    since=opened.get(reading.name),
+                    clears=breakers.CLEARS[reading.name],
+                )
+            )
+        return tuple(views)
+
+
+def _position_view(trade: Trade, position: Position | None, stop: Order | None) -> PositionView:
+    assert position is not None
+    return PositionView(
+        trade_id=trade.id,
+        symbol=trade.symbol,
+        side=trade.side,
+        leverage=position.leverage,
+        quantity=position.quantity,
+        entry=position.entry,
+        mark=position.mark,
+        unrealised=position.unrealised,
+        stop=stop.trigger if stop is not None else None,
+        targets=tuple(target.price for target in trade.targets),
+        liquidation=position.liquidation,
+        liquidation_distance=position.liquidation_distance(),
+        r_now=position.unrealised / trade.risk_usd if trade.risk_usd > Decimal(0) else None,
+        opened_at=position.opened_at,
+    )

@@ -1,0 +1,351 @@
+"""What a person can see and ask for: views of the running bot, and the one door to it.
+
+Handlers, the HTTP server and the console talk to `Desk` and to nothing behind it. Every method that
+changes something takes `by`: who asked (`telegram:<id>`, `console`). A refusal is an answer with its
+reason, never an exception; `PerpilotError` means that it could not be known or done, in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from core.journal import (
+    AiFigures,
+    Approval,
+    BreakerEvent,
+    ButtonFate,
+    DecisionRecord,
+    EquityPoint,
+    Mode,
+    ScanRecord,
+)
+from core.market import Candles, Side
+from core.opinion import Abstention, Opinion
+from core.performance import Performance
+from core.plan import Decision, Plan
+from core.trade import ClosedTrade
+
+
+class TradingState(StrEnum):
+    SCANNING = "scanning"
+    TRADING = "trading"
+    """A position is open."""
+    PAUSED = "paused"
+    HALTED = "halted"
+    """A breaker or a fault stops entries."""
+    DISARMED = "disarmed"
+    """Live is configured, but entries are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    trade_id: str
+    symbol: str
+    side: Side
+    leverage: int
+    quantity: Decimal
+    entry: Decimal
+    mark: Decimal
+    unrealised: Decimal
+    """USDT, before exit fees."""
+    stop: Decimal | None
+    """The stop that rests on the venue; None: naked, being mended."""
+    targets: tuple[Decimal, ...]
+    liquidation: Decimal
+    liquidation_distance: Decimal
+    """Fraction of the mark price."""
+    r_now: Decimal | None
+    """Unrealised P&L ÷ R."""
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    name: str
+    value: str
+    threshold: str
+    is_open: bool
+    """Open as a fuse is: it blocks entries."""
+    since: datetime | None
+    clears: str
+    """When or by whom it clears, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopView:
+    name: str
+    age_s: float | None
+    """Seconds since its last pass; None before the first."""
+    is_healthy: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    state: TradingState
+    why: str
+    """One sentence; empty when there is nothing to explain."""
+    mode: Mode
+    is_paper: bool
+    account: str
+    venue: str
+    initial: Decimal
+    wallet: Decimal | None
+    equity: Decimal | None
+    """None: unknown right now."""
+    daily_pnl: Decimal | None
+    """Equity now - equity at 00:00 UTC."""
+    positions: tuple[PositionView, ...]
+    open_cards: int
+    last_scan: ScanRecord | None
+    next_scan_at: datetime | None
+    loops: tuple[LoopView, ...]
+    breakers: tuple[BreakerView, ...]
+    advisers: tuple[str, ...]
+    decider: str
+    symbols: tuple[str, ...]
+    unsizeable: tuple[tuple[str, str], ...]
+    """(symbol, what would mend it) for those that the present equity cannot trade."""
+    warnings: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsView:
+    all_time: Performance
+    last_7d: Performance
+    last_30d: Performance
+    ai: AiFigures
+    initial: Decimal
+    current: Decimal
+    curve: tuple[EquityPoint, ...]
+    cards: dict[str, int]
+    """Approval state → count."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    done: int
+    total: int
+    symbol: str
+    ended_at: str
+    """Gate at which that symbol ended, or `cleared`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    scan: ScanRecord
+    decisions: tuple[DecisionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    decision: Decision
+    opinions: tuple[Opinion, ...]
+    abstentions: tuple[Abstention, ...]
+    candles: Candles | None
+    """1h, for the chart."""
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """What a tap on a card or a command did."""
+
+    is_done: bool
+    text: str
+    """One sentence for the person."""
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloseEstimate:
+    symbol: str
+    share: Decimal
+    quantity: Decimal
+    price: Decimal
+    pnl: Decimal
+    """USDT before the exit fee, at the present price."""
+    fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ManualIdea:
+    side: Side
+    symbol: str
+    risk: Decimal | None = None
+    """Fraction of equity; None: RISK_PER_TRADE."""
+    leverage: int | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    name: str
+    value: str
+    """Secrets masked."""
+    source: str
+    unit: str
+    bounds: str
+    description: str
+    is_built: bool
+    is_editable: bool
+    choices: tuple[str, ...] = ()
+    """Values offered as buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedChange:
+    name: str
+    old: str
+    new: str
+    effect: str
+    """E.g. how the worst-case loss of one trade changes."""
+    raises_risk: bool
+    refusal: str = ""
+    """Why it cannot be; empty when it can be confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorLine:
+    is_ok: bool
+    is_needed: bool
+    """Trading needs it; false: a hint."""
+    subject: str
+    text: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    version: str
+    commit: str
+    config: str
+    """Hash of the settings without secrets."""
+    started_at: datetime
+    uptime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    candles: Candles
+    lines: tuple[tuple[str, Decimal, str], ...] = field(default=())
+    """(label, price, role): roles entry, stop, target, liquidation."""
+    title: str = ""
+
+
+class Period(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodView:
+    period: Period
+    performance: Performance
+    trades: tuple[ClosedTrade, ...]
+    by_symbol: dict[str, tuple[int, Decimal]]
+    since: datetime
+    at: datetime
+
+
+class Desk(Protocol):
+    def status(self) -> StatusView:
+        """From memory, at once."""
+        ...
+
+    async def metrics(self) -> MetricsView: ...
+
+    async def period(self, period: Period) -> PeriodView: ...
+
+    async def history(self, limit: int) -> tuple[ClosedTrade, ...]:
+        """Newest first."""
+        ...
+
+    async def export_csv(self) -> tuple[str, bytes]:
+        """(file name, CSV of every closed trade)."""
+        ...
+
+    async def add_note(self, trade_id: str, text: str, by: str) -> Tap: ...
+
+    async def scan_now(
+        self, by: str, progress: Callable[[ScanProgress], Awaitable[None]] | None = None
+    ) -> ScanReport: ...
+
+    async def last_scan(self) -> ScanReport | None: ...
+
+    async def why(self, symbol: str) -> DecisionRecord | None: ...
+
+    async def analyze(
+        self, symbol: str, heard: Callable[[Opinion | Abstention], Awaitable[None]] | None = None
+    ) -> Analysis: ...
+
+    async def chart(self, symbol: str, timeframe: str) -> ChartView: ...
+
+    async def plan_chart(self, plan: Plan) -> ChartView: ...
+
+    async def approval(self, approval_id: str) -> Approval | None: ...
+
+    async def approve(self, approval_id: str, share: Decimal, by: str) -> Tap:
+        """`share` 1 or 0.5 of the size. Re-checks everything; re-quotes what moved."""
+        ...
+
+    async def reject(self, approval_id: str, by: str) -> Tap: ...
+
+    async def propose_idea(self, idea: ManualIdea, by: str) -> Tap:
+        """Its card comes through the outbox; refused ideas say every reason here."""
+        ...
+
+    async def close_estimate(self, symbol: str, share: Decimal) -> CloseEstimate | None:
+        """None when there is no such position."""
+        ...
+
+    async def close(self, symbol: str, share: Decimal, by: str) -> Tap: ...
+
+    async def close_all(self, by: str) -> Tap: ...
+
+    async def panic(self, by: str) -> Tap:
+        """Pause, drop open cards, close everything."""
+        ...
+
+    async def pause(self, by: str) -> Tap: ...
+
+    async def resume(self, by: str) -> Tap: ...
+
+    async def set_mode(self, mode: Mode, by: str) -> Tap: ...
+
+    async def breaker_history(self, limit: int) -> tuple[BreakerEvent, ...]: ...
+
+    async def acknowledge(self, breaker: str, by: str) -> Tap: ...
+
+    def settings(self) -> tuple[SettingView, ...]: ...
+
+    def propose_setting(self, name: str, text: str) -> ProposedChange: ...
+
+    async def change_setting(self, name: str, text: str, by: str) -> Tap: ...
+
+    async def doctor(self) -> tuple[DoctorLine, ...]: ...
+
+    def version(self) -> VersionView: ...
+
+
+class Buttons(Protocol):
+    """Single-use buttons, kept in the journal."""
+
+    async def offer(
+        self, choices: Sequence[tuple[str, dict[str, str]]], user_id: int, lifetime_s: float
+    ) -> tuple[str, ...]:
+        """One opaque token (≤ 24 characters) per (action, args); using one uses up all of them."""
+        ...
+
+    async def press(self, token: str, user_id: int) -> tuple[ButtonFate, str, dict[str, str]]:
+        """(fate, action, args); exactly one press gets TAKEN."""
+        ...

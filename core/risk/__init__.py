@@ -1,0 +1,1 @@
+"""Planning, sizing, margin, checks and breakers: what may be risked, and why not."""

@@ -1,0 +1,47 @@
+"""What must be known of the account before anything is risked. None means unknown, which refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from core.market import Side
+from core.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRisk:
+    """One open trade or open card, as exposure."""
+
+    symbol: str
+    side: Side
+    loss_at_stop: Decimal
+    """USDT lost from now on if its stop is hit."""
+    is_card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    name: str
+    equity: Decimal | None
+    wallet: Decimal | None
+    available: Decimal | None
+    day_opening: Decimal | None
+    """Equity at 00:00 UTC."""
+    peak: Decimal | None
+    """Highest equity since the last acknowledged drawdown."""
+    at: datetime
+    open_risks: tuple[OpenRisk, ...] = ()
+    last_closed: Mapping[str, datetime] = field(default_factory=dict)
+    """Symbol → when its last trade closed."""
+    open_breakers: tuple[str, ...] = ()
+    closed_to_entries: str = ""
+    """Why no entry is allowed at all (paused, disarmed, a task died); empty when it is."""
+    foreign_symbols: frozenset[str] = frozenset()
+    """Symbols with a position that is not ours."""
+
+    @property
+    def open_risk(self) -> Decimal:
+        return sum((risk.loss_at_stop for risk in self.open_risks), ZERO)

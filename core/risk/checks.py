@@ -1,0 +1,329 @@
+"""Every rule a plan must hold, all run, all reasons reported. The only maker of `Cleared`.
+
+Laws:
+- Unknown refuses. Comparisons are written so that NaN and None can only refuse.
+- A check looks at the plan's own figures against the account and the limits; it repairs nothing.
+- A refusal for size names the setting and the value that would allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+
+from core.market import Instrument, Quote, Side
+from core.money import ZERO, floor_to
+from core.opinion import Flags
+from core.plan import _SEAL, Cleared, Origin, Plan, Reason, Refused
+from core.risk.account import Account
+from core.risk.limits import Limits
+from core.risk.margin import distance
+from core.risk.planning import needed_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One plan and everything it is judged by."""
+
+    plan: Plan
+    quote: Quote
+    instrument: Instrument
+    account: Account
+    flags: Flags
+    limits: Limits
+    now: datetime
+
+
+Check = Callable[[Case], Iterator[Reason]]
+
+
+def examine(case: Case) -> Cleared[Plan] | Refused:
+    """Runs every check; clears the plan only when none objects."""
+    reasons = tuple(_finite(case))  # later checks compare, and a NaN cannot be compared
+    reasons = reasons or tuple(reason for check in CHECKS for reason in check(case))
+    if reasons:
+        return Refused(case.plan, reasons)
+    return Cleared(case.plan, case.now, _SEAL)
+
+
+def _finite(case: Case) -> Iterator[Reason]:
+    for figures in (case.plan, case.quote, case.account):
+        for field in fields(figures):
+            value = getattr(figures, field.name)
+            if isinstance(value, Decimal) and not value.is_finite():
+                yield Reason("finite", f"{field.name} is {value}, not a finite number")
+    for target in case.plan.targets:
+        if not (target.price.is_finite() and target.share.is_finite()):
+            yield Reason("finite", f"target {target.price} × {target.share} is not finite")
+
+
+def _entries_allowed(case: Case) -> Iterator[Reason]:
+    if case.account.closed_to_entries:
+        yield Reason("entries", f"entries are closed: {case.account.closed_to_entries}")
+    for name in case.account.open_breakers:
+        yield Reason("breakers", f"circuit breaker {name} is open", "/breakers")
+
+
+def _equity_known(case: Case) -> Iterator[Reason]:
+    account = case.account
+    figures = {"equity": account.equity, "available margin": account.available}
+    figures |= {"the day's opening equity": account.day_opening, "peak equity": account.peak}
+    for name, value in figures.items():
+        if value is None or not value.is_finite():
+            yield Reason("equity", f"{name} is unknown")
+        elif name == "equity" and not value > 0:
+            yield Reason("equity", f"equity {value} is not above 0")
+    age = (case.now - account.at).total_seconds()
+    if not age <= case.limits.max_quote_age_s:
+        yield Reason(
+            "equity", f"the account was last seen {age:.0f} s ago, limit {case.limits.max_quote_age_s:.0f} s"
+        )
+
+
+def _stop_in_place(case: Case) -> Iterator[Reason]:
+    plan, limits = case.plan, case.limits
+    if not (plan.stop.is_finite() and plan.stop > 0 and plan.entry.is_finite() and plan.entry > 0):
+        yield Reason("stop", f"stop {plan.stop} and entry {plan.entry} must be finite prices above 0")
+        return
+    if not (plan.entry - plan.stop) * plan.side.sign > 0:
+        side = "below" if plan.side is Side.LONG else "above"
+        yield Reason("stop", f"stop {plan.stop} must be {side} entry {plan.entry} for a {plan.side}")
+        return
+    away = distance(plan.entry, plan.stop)
+    tick = case.instrument.tick / plan.entry  # rounding to the tick may move the stop by this much
+    if not away >= limits.min_stop - tick:
+        yield Reason(
+            "stop_distance",
+            f"stop distance {away:.4f} is under MIN_STOP_LOSS_PERCENT {limits.min_stop}",
+        )
+    if not away <= limits.max_stop + tick:
+        yield Reason(
+            "stop_distance", f"stop distance {away:.4f} is over MAX_STOP_LOSS_PERCENT {limits.max_stop}"
+        )
+
+
+def _targets_in_place(case: Case) -> Iterator[Reason]:
+    plan = case.plan
+    if not plan.targets or sum((target.share for target in plan.targets), ZERO) != 1:
+        yield Reason("targets", "the shares of the targets must sum to 1")
+    for target in plan.targets:
+        if not (target.price - plan.entry) * plan.side.sign > 0:
+            side = "above" if plan.side is Side.LONG else "below"
+            yield Reason(
+                "targets", f"target {target.price} must be {side} entry {plan.entry} for a {plan.side}"
+            )
+
+
+def _loss_bounded(case: Case) -> Iterator[Reason]:
+    plan, limits, equity = case.plan, case.limits, case.account.equity
+    if equity is None or not equity > 0:
+        return  # reported by `_equity_known`
+    if not plan.loss_at_stop > 0:
+        if plan.quantity > 0:
+            yield Reason("loss_at_stop", f"loss at stop {plan.loss_at_stop:.2f} must be above 0")
+        return
+    if plan.origin is Origin.SCAN and not plan.loss_at_stop <= equity * limits.risk_per_trade:
+        yield Reason(
+            "loss_at_stop",
+            f"loss at stop {plan.loss_at_stop:.2f} is over RISK_PER_TRADE "
+            f"{limits.risk_per_trade} of equity {equity:.2f}",
+        )
+    if not plan.loss_at_stop <= equity * limits.max_trade_loss:
+        yield Reason(
+            "loss_at_stop",
+            f"loss at stop {plan.loss_at_stop:.2f} is over MAX_TRADE_LOSS_PERCENT "
+            f"{limits.max_trade_loss} of equity {equity:.2f}",
+        )
+
+
+def _leverage_bounded(case: Case) -> Iterator[Reason]:
+    plan, limits = case.plan, case.limits
+    if not 1 <= plan.leverage <= limits.max_leverage:
+        yield Reason(
+            "leverage", f"leverage {plan.leverage} must be between 1 and MAX_LEVERAGE {limits.max_leverage}"
+        )
+    allowed = case.instrument.tier_for(plan.notional).max_leverage
+    if not plan.leverage <= allowed:
+        yield Reason("leverage", f"the venue allows {allowed}x at {plan.notional:.0f} USDT")
+
+
+def _margin_bounded(case: Case) -> Iterator[Reason]:
+    plan, account = case.plan, case.account
+    if account.equity is not None and not plan.margin <= account.equity * case.limits.position_size:
+        yield Reason(
+            "margin",
+            f"margin {plan.margin:.2f} is over POSITION_SIZE_PERCENT {case.limits.position_size} "
+            f"of equity {account.equity:.2f}",
+        )
+    if account.available is not None and not plan.margin <= account.available:
+        yield Reason("margin", f"margin {plan.margin:.2f} is over the available {account.available:.2f}")
+
+
+def _places_left(case: Case) -> Iterator[Reason]:
+    taken = case.account.open_risks
+    if not len(taken) < case.limits.max_open_positions:
+        yield Reason(
+            "positions",
+            f"{len(taken)} positions and open cards take all of MAX_OPEN_POSITIONS "
+            f"{case.limits.max_open_positions}",
+        )
+    if any(risk.symbol == case.plan.symbol for risk in taken):
+        yield Reason("positions", f"{case.plan.symbol} already has a position or an open card")
+    if case.plan.symbol in case.account.foreign_symbols:
+        yield Reason("positions", f"{case.plan.symbol} has a position that is not ours")
+
+
+def _venue_minimums(case: Case) -> Iterator[Reason]:
+    plan, rules = case.plan, case.instrument
+    if not rules.is_active:
+        yield Reason("minimums", f"{plan.symbol} is not open for trading")
+    if floor_to(plan.quantity, rules.lot) != plan.quantity or not plan.quantity <= rules.max_quantity:
+        yield Reason(
+            "minimums",
+            f"quantity {plan.quantity} must be whole lots of {rules.lot} up to {rules.max_quantity}",
+        )
+    if plan.quantity >= rules.min_quantity and plan.quantity > 0 and plan.notional >= rules.min_notional:
+        return
+    needed, equity = needed_risk(rules, case.quote.mark, case.limits), case.account.equity
+    mend = ""
+    if equity is not None and equity > 0:
+        fraction = (needed / equity * Decimal("1.001")).quantize(Decimal("0.0001"), rounding="ROUND_CEILING")
+        mend = f"RISK_PER_TRADE={fraction}" if fraction <= case.limits.max_trade_loss else ""
+        mend = mend or f"equity of {needed / case.limits.risk_per_trade:.0f} USDT"
+    yield Reason(
+        "minimums",
+        f"size {plan.quantity} ({plan.notional:.2f} USDT) is under the venue's smallest order "
+        f"({rules.min_quantity}, {rules.min_notional} USDT)",
+        mend,
+    )
+
+
+def _liquidation_far(case: Case) -> Iterator[Reason]:
+    plan, limits = case.plan, case.limits
+    if not plan.quantity > 0:
+        return
+    away = (plan.entry - plan.liquidation) * plan.side.sign / plan.entry
+    stop = distance(plan.entry, plan.stop)
+    if not away >= limits.liquidation_per_stop * stop:
+        yield Reason(
+            "liquidation", f"liquidation {away:.4f} away is nearer than twice the stop distance {stop:.4f}"
+        )
+    if not away >= limits.min_liquidation_distance:
+        yield Reason("liquidation", f"liquidation {away:.4f} away is under {limits.min_liquidation_distance}")
+
+
+def _worth_it(case: Case) -> Iterator[Reason]:
+    plan, limits = case.plan, case.limits
+    if not plan.quantity > 0:
+        return
+    if not plan.reward_risk >= limits.min_reward_risk:
+        yield Reason("reward_risk", f"R:R {plan.reward_risk:.2f} is under {limits.min_reward_risk}")
+    needed = min(limits.min_profit_usd, limits.min_profit_in_r * plan.full_size_loss)
+    if not plan.gain_at_targets >= needed:
+        yield Reason(
+            "min_profit",
+            f"net gain at targets {plan.gain_at_targets:.2f} is under {needed:.2f} "
+            f"(the lesser of MIN_PROFIT_USD {limits.min_profit_usd} and "
+            f"{limits.min_profit_in_r} R of {plan.full_size_loss:.2f})",
+        )
+
+
+def _room_in_budgets(case: Case) -> Iterator[Reason]:
+    plan, account, limits = case.plan, case.account, case.limits
+    if account.equity is None or account.day_opening is None or account.peak is None:
+        return  # reported by `_equity_known`
+    at_stake = account.open_risk + plan.loss_at_stop
+    left_today = limits.daily_loss * account.day_opening - (account.day_opening - account.equity)
+    if not at_stake <= left_today:
+        yield Reason(
+            "daily_budget",
+            f"open risk with this plan {at_stake:.2f} is over the {left_today:.2f} left of the daily limit",
+        )
+    left_down = limits.max_drawdown * account.peak - (account.peak - account.equity)
+    if not at_stake <= left_down:
+        yield Reason(
+            "drawdown_budget",
+            f"open risk with this plan {at_stake:.2f} is over the {left_down:.2f} left of the drawdown limit",
+        )
+
+
+def _same_direction(case: Case) -> Iterator[Reason]:
+    plan, account, limits = case.plan, case.account, case.limits
+    if account.equity is None:
+        return
+    same = sum((risk.loss_at_stop for risk in account.open_risks if risk.side is plan.side), ZERO)
+    if not same:
+        return
+    cap = limits.same_direction_risk * limits.risk_per_trade * account.equity
+    if not same + plan.loss_at_stop <= cap:
+        yield Reason(
+            "same_direction", f"{plan.side} risk {same + plan.loss_at_stop:.2f} would be over {cap:.2f}"
+        )
+
+
+def _cooled_down(case: Case) -> Iterator[Reason]:
+    closed = case.account.last_closed.get(case.plan.symbol)
+    if closed is None:
+        return
+    passed = (case.now - closed).total_seconds()
+    if not passed >= case.limits.cooldown_s:
+        yield Reason(
+            "cooldown",
+            f"{case.plan.symbol} closed {passed / 60:.0f} min ago, "
+            f"POSITION_COOLDOWN_MINUTES {case.limits.cooldown_s / 60:.0f}",
+        )
+
+
+def _facts_fresh(case: Case) -> Iterator[Reason]:
+    quote_age = (case.now - case.quote.at).total_seconds()
+    if not -5 <= quote_age <= case.limits.max_quote_age_s:
+        yield Reason("freshness", f"the price is {quote_age:.0f} s old")
+    bars_age = (case.now - case.plan.bar_closed_at).total_seconds()
+    if case.plan.origin is Origin.SCAN and not bars_age <= case.limits.max_bars_age_s:
+        yield Reason("freshness", f"the last closed bar is {bars_age / 60:.0f} min old")
+    if not case.quote.spread_fraction <= case.limits.max_spread:
+        yield Reason("spread", f"spread {case.quote.spread_fraction:.4f} is over {case.limits.max_spread}")
+
+
+def _judged_well(case: Case) -> Iterator[Reason]:
+    """A manual idea is the owner's own judgement: these are printed for it, not enforced."""
+    plan, limits = case.plan, case.limits
+    if plan.origin is not Origin.SCAN:
+        return
+    if case.flags.strikes(plan.side):
+        names = ", ".join(flag.name for flag in case.flags.struck)
+        yield Reason("flags", f"red flags against a {plan.side}: {names}")
+    if plan.verdict is None:
+        yield Reason("verdict", "no verdict stands behind this plan")
+        return
+    if not plan.verdict.confidence >= limits.min_confidence:
+        yield Reason(
+            "confidence",
+            f"confidence {plan.verdict.confidence:.2f} is under MIN_AI_CONFIDENCE {limits.min_confidence}",
+        )
+    if not plan.score.total >= limits.min_score:
+        yield Reason(
+            "score", f"score {plan.score.total:.0f} is under MIN_OPPORTUNITY_SCORE {limits.min_score:.0f}"
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    _entries_allowed,
+    _equity_known,
+    _stop_in_place,
+    _targets_in_place,
+    _loss_bounded,
+    _leverage_bounded,
+    _margin_bounded,
+    _places_left,
+    _venue_minimums,
+    _liquidation_far,
+    _worth_it,
+    _room_in_budgets,
+    _same_direction,
+    _cooled_down,
+    _facts_fresh,
+    _judged_well,
+)

@@ -1,0 +1,1 @@
+"""A venue and a clock of our own: paper trading, full simulation, and later the search for faults."""

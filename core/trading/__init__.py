@@ -1,0 +1,1 @@
+"""Deciding, approving, executing and guarding. Deciding is a straight line; acting is level-triggered."""

@@ -1,0 +1,97 @@
+"""From the venue's own fills to one row of history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal, localcontext
+
+from core.money import ZERO
+from core.trade import ClosedTrade, ExitReason, Fill, FundingPayment, Intention, Purpose, Trade
+
+
+def closed_trade(
+    trade: Trade, fills: Sequence[Fill], funding: Sequence[FundingPayment], intents: Sequence[Intention]
+) -> ClosedTrade:
+    """Raises `ValueError` when the fills do not add up to a closed position."""
+    entries = [fill for fill in fills if fill.side is trade.entry_side]
+    exits = [fill for fill in fills if fill.side is trade.exit_side]
+    entered, left = _quantity(entries), _quantity(exits)
+    if not entered or entered != left:
+        raise ValueError(f"fills of {trade.id} entered {entered} and left {left}")
+    gross = (_notional(exits) - _notional(entries)) * trade.side.sign
+    fees = sum((fill.fee for fill in fills), ZERO)
+    paid = sum((payment.amount for payment in funding), ZERO)
+    net = gross - fees + paid
+    with localcontext() as context:
+        context.prec = 34
+        entry_price, exit_price = _notional(entries) / entered, _notional(exits) / left
+        r_multiple = net / trade.risk_usd if trade.risk_usd > 0 else ZERO
+    best, worst = _excursions(trade, entry_price, entered)
+    return ClosedTrade(
+        id=trade.id,
+        account=trade.account,
+        symbol=trade.symbol,
+        side=trade.side,
+        leverage=trade.leverage,
+        quantity=entered,
+        entry_price=entry_price,
+        exit_price=exit_price,
+        gross_pnl=gross,
+        fees=fees,
+        funding=paid,
+        net_pnl=net,
+        risk_usd=trade.risk_usd,
+        r_multiple=r_multiple,
+        exit_reason=exit_reason(trade, exits, intents),
+        opened_at=min(fill.at for fill in entries),
+        closed_at=max(fill.at for fill in exits),
+        origin=trade.origin,
+        decision_id=trade.decision_id,
+        score=trade.score,
+        regime=trade.regime,
+        mfe=best,
+        mae=worst,
+    )
+
+
+def exit_reason(trade: Trade, exits: Sequence[Fill], intents: Sequence[Intention]) -> ExitReason:
+    """What the last exit fill belongs to, whatever we may have wanted meanwhile."""
+    last = max(exits, key=lambda fill: (fill.at, fill.id))
+    if last.is_liquidation:
+        return ExitReason.LIQUIDATED
+    purposes = {intention.request.client_id: intention.purpose for intention in intents}
+    match purposes.get(last.client_id):
+        case Purpose.STOP:
+            return ExitReason.STOP
+        case Purpose.TARGET:
+            return ExitReason.TARGET
+        case Purpose.EXIT:
+            return trade.exit_reason or ExitReason.OWNER
+        case _:
+            return ExitReason.OUTSIDE
+
+
+def funding_of(
+    payments: Iterable[FundingPayment], opened_at: datetime, closed_at: datetime
+) -> tuple[FundingPayment, ...]:
+    """Payments while the position was held."""
+    return tuple(p for p in payments if opened_at <= p.at <= closed_at)
+
+
+def _quantity(fills: Iterable[Fill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), ZERO)
+
+
+def _notional(fills: Iterable[Fill]) -> Decimal:
+    return sum((fill.quantity * fill.price for fill in fills), ZERO)
+
+
+def _excursions(trade: Trade, entry: Decimal, quantity: Decimal) -> tuple[Decimal | None, Decimal | None]:
+    if trade.best_mark is None or trade.worst_mark is None:
+        return None, None
+    sign = trade.side.sign
+    return (
+        max((trade.best_mark - entry) * sign * quantity, ZERO),
+        min((trade.worst_mark - entry) * sign * quantity, ZERO),
+    )

@@ -1,0 +1,196 @@
+"""One symbol, one straight line: candles → features → flags → opinions → verdict → plan → checks.
+
+Nothing is changed on the way; dying half way loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Protocol
+
+from core.advice.brief import TradeTerms, write_brief
+from core.advice.score import opportunity_score, wanted_leverage
+from core.advice.verdict import agree
+from core.analysis.features import describe
+from core.analysis.flags import FlagLimits, red_flags
+from core.errors import BadMarketFacts, NotAllowed, Throttled, Unknown, UnknownSymbol
+from core.market import SCAN_TIMEFRAMES, Candles
+from core.opinion import Abstention, Decider, Features, Flags, Opinion, Panel, Stance, Verdict
+from core.plan import Cleared, Decision, Origin, Plan, Reason, Refused, ScoreTerms, StayOut
+from core.ports import AdviserPanel, Clock, Market
+from core.risk.account import Account
+from core.risk.checks import Case, examine
+from core.risk.limits import Limits
+from core.risk.planning import Idea, draw, stop_fraction, target_fraction
+from core.trading.ids import derived
+
+CANDLES = 400
+"""Bars per timeframe: SMA 200 with room, levels of two months on 4h."""
+NO_SCORE = ScoreTerms(0.0, 0.0, 0.0, 0.0, 0.0)
+
+Heard = Callable[[Opinion | Abstention], Awaitable[None]]
+Look = Callable[[], Awaitable[Account]]
+
+
+class Compute(Protocol):
+    """Runs a pure function off the event loop (inline under simulation)."""
+
+    def __call__(self, work: Callable[[], Features], /) -> Awaitable[Features]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One immutable snapshot of every number a decision depends on."""
+
+    limits: Limits
+    flags: FlagLimits
+    decider: Decider
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Whom a decision asks: the world's facts, the advisers, a place to compute."""
+
+    market: Market
+    panel: AdviserPanel
+    clock: Clock
+    compute: Compute
+    account: str
+
+
+async def decide(
+    symbol: str,
+    circle: Circle,
+    look: Look,
+    rules: Rules,
+    seed: str,
+    heard: Heard | None = None,
+    barred: tuple[Reason, ...] = (),
+) -> Decision:
+    """`seed` makes the decision's id unique (a scan's id); the plan's id follows from it.
+
+    `look` reads the account when there is a plan to judge, not before: advisers take their time.
+    `barred` says why no entry could follow anyway: then nobody is asked and no token is spent.
+    """
+    trail = Trail(derived("decision", symbol, seed), symbol, circle.clock)
+    try:
+        features, candles = await study(symbol, circle)
+        flags = red_flags(features, rules.flags)
+        trail.features, trail.flags = features, flags
+        if flags.strike_both:
+            return trail.stay("flags", *flag_reasons(flags))
+        if barred:
+            return trail.stay("entries", *barred)
+
+        brief = write_brief(features, candles, trade_terms(rules.limits))
+        opinions, abstentions = await circle.panel.ask(brief, heard)
+        verdict = agree(Panel(opinions, abstentions), flags, rules.decider)
+        trail.verdict = verdict
+        if verdict.stance is Stance.HOLD:
+            gate = "verdict" if opinions else "advisers"
+            return trail.stay(gate, *(Reason(gate, text) for text in verdict.reasons))
+
+        idea = idea_of(verdict, features, circle.account, trail.id, rules)
+        if isinstance(idea, Reason):
+            return trail.stay("structure", idea)
+        return trail.end(await plan_and_examine(idea, circle, await look(), rules, flags))
+    except UnknownSymbol as error:
+        return trail.stay("symbol", Reason("symbol", str(error)))
+    except (Unknown, Throttled, BadMarketFacts, NotAllowed) as error:
+        return trail.stay("data", Reason("data", str(error)))
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known of a decision so far; it can end at any gate."""
+
+    id: str
+    symbol: str
+    clock: Clock
+    features: Features | None = None
+    flags: Flags = field(default_factory=Flags)
+    verdict: Verdict | None = None
+
+    def stay(self, gate: str, *reasons: Reason) -> Decision:
+        return self.end(StayOut(self.symbol, gate, reasons))
+
+    def end(self, outcome: Cleared[Plan] | Refused | StayOut) -> Decision:
+        now = self.clock.now()
+        return Decision(self.id, self.symbol, now, outcome, self.features, self.flags, self.verdict)
+
+
+def idea_of(
+    verdict: Verdict, features: Features, account: str, decision_id: str, rules: Rules
+) -> Idea | Reason:
+    """A verdict for a side as an idea; a `Reason` where structure leaves no place for a stop."""
+    side = verdict.stance.side
+    assert side is not None, "a hold is no idea"
+    stop = stop_fraction(verdict, features, rules.limits)
+    if isinstance(stop, Reason):
+        return stop
+    return Idea(
+        id=derived("plan", decision_id),
+        decision_id=decision_id,
+        account=account,
+        symbol=features.symbol,
+        side=side,
+        origin=Origin.SCAN,
+        verdict=verdict,
+        features=features,
+        score=NO_SCORE,
+        leverage_wanted=wanted_leverage(features.regime, verdict.confidence),
+        risk=rules.limits.risk_per_trade,
+        stop_fraction=stop,
+        targets=((target_fraction(verdict, stop), Decimal(1)),),
+    )
+
+
+async def study(symbol: str, circle: Circle) -> tuple[Features, Mapping[str, Candles]]:
+    """Closed bars of every timeframe and what they say. Raises what the market port raises."""
+    now = circle.clock.now()
+    background, *frames = await asyncio.gather(
+        circle.market.background(symbol),
+        circle.market.candles(symbol, SCAN_TIMEFRAMES[0], now, CANDLES),
+        circle.market.candles(symbol, SCAN_TIMEFRAMES[1], now, CANDLES),
+        circle.market.candles(symbol, SCAN_TIMEFRAMES[2], now, CANDLES),
+    )
+    candles: dict[str, Candles] = dict(zip(SCAN_TIMEFRAMES, frames, strict=True))
+    features = await circle.compute(lambda: describe(symbol, candles, background))
+    return features, candles
+
+
+async def plan_and_examine(
+    idea: Idea, circle: Circle, account: Account, rules: Rules, flags: Flags
+) -> Cleared[Plan] | Refused:
+    """Draws the plan at the live price, scores it and runs every check."""
+    quote = await circle.market.quote(idea.symbol)
+    instrument = await circle.market.instrument(idea.symbol)
+    equity = account.equity if account.equity is not None else Decimal(0)
+    plan = draw(idea, quote, instrument, equity, rules.limits, circle.clock.now())
+    score = opportunity_score(idea.verdict, idea.side, idea.features, plan.reward_risk)
+    plan = replace(plan, score=score)
+    return examine(Case(plan, quote, instrument, account, flags, rules.limits, circle.clock.now()))
+
+
+def trade_terms(limits: Limits, fee: Decimal = Decimal("0.0005")) -> TradeTerms:
+    """Costs and bounds as the brief tells them; `fee` is the taker's, a fraction."""
+    return TradeTerms(
+        round_trip_cost=float(2 * (fee + limits.slippage)),
+        min_stop=float(limits.min_stop),
+        max_stop=float(limits.max_stop),
+        min_reward_risk=float(limits.min_reward_risk),
+    )
+
+
+def flag_reasons(flags: Flags) -> list[Reason]:
+    return [
+        Reason(
+            f"flag:{flag.name}",
+            f"{flag.name} {flag.value} (threshold {flag.threshold})"
+            + (f" strikes {flag.strikes}" if flag.strikes else ""),
+        )
+        for flag in flags.struck
+    ]

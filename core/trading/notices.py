@@ -1,0 +1,132 @@
+"""Notices with their facts: the one place that knows which kind carries what.
+
+`plan`, `trade`, `closed`, `position` and `performance` are plain forms (`core.codec.to_plain`) of the
+words of those names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from core.codec import to_plain
+from core.journal import Approval, ApprovalState
+from core.notice import Notice, NoticeKind
+from core.performance import Performance
+from core.plan import Plan
+from core.risk.breakers import CLEARS
+from core.trade import ClosedTrade, Position, Trade
+
+
+def system(key: str, text: str) -> Notice:
+    """facts: text."""
+    return Notice(NoticeKind.SYSTEM, key, {"text": text})
+
+
+def started(key: str, account: str, is_paper: bool, mode: str, warnings: Sequence[str]) -> Notice:
+    """facts: account, is_paper, mode, warnings."""
+    facts = {"account": account, "is_paper": is_paper, "mode": mode, "warnings": list(warnings)}
+    return Notice(NoticeKind.STARTED, key, facts)
+
+
+def stopped(key: str, open_positions: int) -> Notice:
+    """facts: open_positions."""
+    return Notice(NoticeKind.STOPPED, key, {"open_positions": open_positions})
+
+
+def approval_card(approval: Approval) -> Notice:
+    """facts: approval_id."""
+    return Notice(NoticeKind.APPROVAL, f"{approval.id}:card", {"approval_id": approval.id})
+
+
+def approval_closed(approval_id: str, outcome: ApprovalState, reasons: Sequence[str]) -> Notice:
+    """facts: approval_id, outcome, reasons."""
+    facts = {"approval_id": approval_id, "outcome": outcome.value, "reasons": list(reasons)}
+    return Notice(NoticeKind.APPROVAL_CLOSED, f"{approval_id}:closed", facts)
+
+
+def signal(plan: Plan) -> Notice:
+    """facts: plan."""
+    return Notice(NoticeKind.SIGNAL, f"{plan.id}:signal", {"plan": to_plain(plan)})
+
+
+def entry_sent(trade: Trade, by: str) -> Notice:
+    """facts: trade, by."""
+    return Notice(
+        NoticeKind.ENTRY_SENT, f"{trade.id}:sent", {"trade": to_plain(trade), "by": by}, thread=trade.id
+    )
+
+
+def opened(trade: Trade, position: Position, stop_resting: bool) -> Notice:
+    """facts: trade, position, stop_resting."""
+    facts = {"trade": to_plain(trade), "position": to_plain(position), "stop_resting": stop_resting}
+    return Notice(NoticeKind.OPENED, f"{trade.id}:opened", facts, thread=trade.id)
+
+
+def changed(trade: Trade, key: str, text: str) -> Notice:
+    """facts: trade, text."""
+    facts = {"trade": to_plain(trade), "text": text}
+    return Notice(NoticeKind.CHANGED, f"{trade.id}:{key}", facts, thread=trade.id)
+
+
+def closed(trade: ClosedTrade) -> Notice:
+    """facts: closed."""
+    return Notice(NoticeKind.CLOSED, f"{trade.id}:closed", {"closed": to_plain(trade)}, thread=trade.id)
+
+
+def entry_failed(trade: Trade, reason: str) -> Notice:
+    """facts: trade, reason."""
+    facts = {"trade": to_plain(trade), "reason": reason}
+    return Notice(NoticeKind.ENTRY_FAILED, f"{trade.id}:failed", facts, thread=trade.id)
+
+
+def naked(trade: Trade, detail: str, attempt: int) -> Notice:
+    """facts: trade, detail."""
+    facts = {"trade": to_plain(trade), "detail": detail}
+    return Notice(NoticeKind.NAKED, f"{trade.id}:naked:{attempt}", facts, thread=trade.id)
+
+
+def near_stop(trade: Trade, mark: Decimal) -> Notice:
+    """facts: trade, mark."""
+    facts = {"trade": to_plain(trade), "mark": format(mark, "f")}
+    return Notice(NoticeKind.NEAR_STOP, f"{trade.id}:near_stop", facts, thread=trade.id)
+
+
+def liquidation_ladder(trade: Trade, position: Position, rung: int) -> Notice:
+    """facts: trade, position, rung (50, 25 or 10: percent of the distance that is left)."""
+    facts = {"trade": to_plain(trade), "position": to_plain(position), "rung": rung}
+    return Notice(NoticeKind.LIQUIDATION_LADDER, f"{trade.id}:liquidation:{rung}", facts, thread=trade.id)
+
+
+def outside_change(key: str, text: str) -> Notice:
+    """facts: text."""
+    return Notice(NoticeKind.OUTSIDE_CHANGE, key, {"text": text})
+
+
+def breaker_tripped(name: str, value: str, threshold: str, at: datetime) -> Notice:
+    """facts: name, value, threshold, clears."""
+    facts = {"name": name, "value": value, "threshold": threshold, "clears": CLEARS.get(name, "")}
+    return Notice(NoticeKind.BREAKER_TRIPPED, f"breaker:{name}:{at.isoformat()}", facts)
+
+
+def breaker_cleared(name: str, by: str, at: datetime) -> Notice:
+    """facts: name, by."""
+    return Notice(
+        NoticeKind.BREAKER_CLEARED, f"breaker:{name}:clear:{at.isoformat()}", {"name": name, "by": by}
+    )
+
+
+def ai_degraded(key: str, silent: Sequence[str], answered: int) -> Notice:
+    """facts: silent (adviser: why), answered."""
+    return Notice(NoticeKind.AI_DEGRADED, key, {"silent": list(silent), "answered": answered})
+
+
+def summary(key: str, period: str, performance: Performance, equity: Decimal | None) -> Notice:
+    """facts: period, performance, equity."""
+    facts = {
+        "period": period,
+        "performance": to_plain(performance),
+        "equity": None if equity is None else format(equity, "f"),
+    }
+    return Notice(NoticeKind.SUMMARY, key, facts)

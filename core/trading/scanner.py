@@ -1,0 +1,149 @@
+"""One pass over the universe: every symbol decided at the same time, every end recorded, the best first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from core.codec import to_plain
+from core.errors import PerpilotError
+from core.journal import DecisionRecord, DeskJournal, ScanRecord
+from core.plan import Cleared, Decision, Plan, Reason, Refused, StayOut
+from core.risk.account import Account
+from core.trading.accounts import AccountKeeper
+from core.trading.decide import Circle, Rules, decide
+from core.trading.ids import derived
+from core.trading.screen import barred, unsizeable
+
+MAX_AT_ONCE = 64
+"""Symbols decided at the same time; the venue's rate budget is the real limit."""
+
+Progress = Callable[[int, int, str, str], Awaitable[None]]
+"""(done, total, symbol, gate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    record: ScanRecord
+    decisions: tuple[Decision, ...]
+    cleared: tuple[Cleared[Plan], ...]
+    """Best score first."""
+    unsizeable: tuple[tuple[str, str], ...]
+    """(symbol, mend)."""
+
+
+class Scanner:
+    def __init__(self, circle: Circle, keeper: AccountKeeper, journal: DeskJournal) -> None:
+        self._circle = circle
+        self._keeper = keeper
+        self._journal = journal
+        self._count = 0
+
+    async def scan(self, symbols: Sequence[str], rules: Rules, progress: Progress | None = None) -> Scan:
+        started = self._circle.clock.now()
+        self._count += 1
+        scan_id = derived("scan", self._keeper.account, started.isoformat(), self._count)
+        account = await self._keeper.look()
+        places = asyncio.Semaphore(MAX_AT_ONCE)
+        small: list[tuple[str, str]] = []
+        done = 0
+
+        async def one(symbol: str) -> Decision:
+            nonlocal done
+            async with places:
+                reasons = await self._screen(symbol, account, rules, small)
+                decision = await decide(
+                    symbol, self._circle, self._keeper.look, rules, scan_id, barred=reasons
+                )
+            done += 1
+            if progress is not None:
+                await progress(done, len(symbols), symbol, gate_of(decision))
+            return decision
+
+        decisions = await asyncio.gather(*(one(symbol) for symbol in symbols))
+        cleared = sorted(
+            (d.outcome for d in decisions if isinstance(d.outcome, Cleared)),
+            key=lambda c: (-c.plan.score.total, c.plan.symbol),
+        )
+        record = ScanRecord(
+            id=scan_id,
+            account=self._keeper.account,
+            started_at=started,
+            ended_at=self._circle.clock.now(),
+            symbols=len(symbols),
+            funnel=dict(Counter(gate_of(decision) for decision in decisions)),
+            ranking=tuple(_rank_row(c.plan) for c in cleared),
+        )
+        rows = [record_of(decision, self._keeper.account, scan_id) for decision in decisions]
+        await self._journal.record_decisions(rows, record)
+        return Scan(record, tuple(decisions), tuple(cleared), tuple(sorted(small)))
+
+    async def _screen(
+        self, symbol: str, account: Account, rules: Rules, small: list[tuple[str, str]]
+    ) -> tuple[Reason, ...]:
+        reasons = barred(symbol, account, rules.limits, self._circle.clock.now())
+        if account.equity is None:
+            return reasons
+        try:
+            instrument = await self._circle.market.instrument(symbol)
+            quote = await self._circle.market.quote(symbol)
+        except PerpilotError:
+            return reasons  # `decide` meets the same error and reports it as such
+        reason = unsizeable(instrument, quote, account.equity, rules.limits)
+        if reason is None:
+            return reasons
+        small.append((symbol, reason.mend or reason.text))
+        return (*reasons, reason)
+
+
+def gate_of(decision: Decision) -> str:
+    """Where the straight line ended."""
+    match decision.outcome:
+        case StayOut(gate=gate):
+            return gate
+        case Refused():
+            return "risk"
+        case _:
+            return "cleared"
+
+
+def record_of(decision: Decision, account: str, scan_id: str | None) -> DecisionRecord:
+    outcome = decision.outcome
+    plan = None if isinstance(outcome, StayOut) else outcome.plan
+    reasons = () if isinstance(outcome, Cleared) else outcome.reasons
+    facts: dict[str, Any] = {
+        "features": to_plain(decision.features) if decision.features else None,
+        "flags": to_plain(decision.flags),
+        "verdict": to_plain(decision.verdict) if decision.verdict else None,
+        "plan": to_plain(plan) if plan else None,
+    }
+    return DecisionRecord(
+        id=decision.id,
+        account=account,
+        scan_id=scan_id,
+        symbol=decision.symbol,
+        at=decision.at,
+        gate=gate_of(decision),
+        reasons=tuple(_words(reason) for reason in reasons),
+        score=plan.score.total if plan else None,
+        stance=decision.verdict.stance.value if decision.verdict else "hold",
+        facts=facts,
+    )
+
+
+def _words(reason: Reason) -> str:
+    return f"{reason.text} (would be allowed by {reason.mend})" if reason.mend else reason.text
+
+
+def _rank_row(plan: Plan) -> dict[str, Any]:
+    return {
+        "symbol": plan.symbol,
+        "side": plan.side.value,
+        "score": round(plan.score.total, 1),
+        "loss_at_stop": format(plan.loss_at_stop.quantize(Decimal("0.01")), "f"),
+        "reward_risk": format(plan.reward_risk.quantize(Decimal("0.01")), "f"),
+    }

@@ -1,0 +1,111 @@
+"""SQLAlchemy engines as this program needs them.
+
+SQLite: WAL, `synchronous=FULL` (an acknowledged row survives a power cut), foreign keys, one writer that
+begins IMMEDIATE, readers that can't write. PostgreSQL: 2 to 10 connections, writes SERIALIZABLE, reads
+from one snapshot.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from db.address import Address
+
+BUSY_LIMIT_S = 10.0
+"""How long a writer waits for another program's write before it says that the file is locked."""
+READERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    connect_s: float = 10.0
+    statement_s: float = 60.0
+    """One statement on PostgreSQL."""
+
+
+POOL_MIN, POOL_MAX = 2, 10
+WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+FILE_PRAGMAS = (
+    f"PRAGMA busy_timeout={int(BUSY_LIMIT_S * 1000)}",  # first: switching to WAL may meet a lock itself
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}",
+)
+MEMORY_PRAGMAS = ("PRAGMA foreign_keys=ON",)
+
+
+def sqlite_pair(address: Address) -> tuple[AsyncEngine, AsyncEngine]:
+    """(writer, reader) over one file."""
+    settings: dict[str, Any] = {
+        "hide_parameters": True,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_LIMIT_S,
+        "connect_args": {"timeout": BUSY_LIMIT_S},
+    }
+    writer = create_async_engine(address.url, pool_size=1, **settings)
+    reader = create_async_engine(address.url, pool_size=READERS, **settings)
+    govern_transactions(writer.sync_engine, "BEGIN IMMEDIATE", FILE_PRAGMAS)
+    govern_transactions(reader.sync_engine, "BEGIN", (*FILE_PRAGMAS, "PRAGMA query_only=ON"))
+    return writer, reader
+
+
+def govern_transactions(engine: Engine, begin: str, pragmas: tuple[str, ...]) -> None:
+    """Takes BEGIN out of sqlite3's hands, which would leave DDL and reads outside transactions."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(driver_connection: Any, _record: object) -> None:
+        driver_connection.isolation_level = None
+        cursor = driver_connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def make_private_file(path: Path) -> None:
+    """Creates the file and its folder for this user alone; the journal is nobody else's business."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def postgresql_pair(address: Address, limits: Limits) -> tuple[AsyncEngine, AsyncEngine]:
+    """(writer, reader) over one pool."""
+    limit_ms = str(int(limits.statement_s * 1000))
+    connect_args: dict[str, Any] = {
+        "timeout": limits.connect_s,
+        "command_timeout": limits.statement_s + 5,  # for a server that no longer answers at all
+        "server_settings": {
+            "application_name": "perpilot",
+            "statement_timeout": limit_ms,
+            "idle_in_transaction_session_timeout": limit_ms,
+            "timezone": "UTC",
+            **address.server_settings,
+        },
+    }
+    if address.ssl is not None:
+        connect_args["ssl"] = address.ssl
+    engine = create_async_engine(
+        address.url,
+        hide_parameters=True,
+        pool_size=POOL_MIN,
+        max_overflow=POOL_MAX - POOL_MIN,
+        pool_timeout=limits.connect_s,
+        pool_pre_ping=True,
+        connect_args=connect_args,
+    )
+    return (
+        engine.execution_options(isolation_level="SERIALIZABLE"),
+        engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+    )

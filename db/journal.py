@@ -1,0 +1,20 @@
+"""The journal over a database: every protocol of `core.journal`, `core.ports.CallJournal` and `Blobs`.
+
+Laws:
+- A verb is one function over one connection and so one transaction, its notices included.
+- After `fence`, what decides about money is recorded only by the newest holder of the lease.
+"""
+
+from __future__ import annotations
+
+from db.journal_booking import BookingPart
+from db.journal_calls import CallPart
+from db.journal_desk import DeskPart
+from db.journal_house import HousePart
+from db.journal_outbox import OutboxPart
+from db.journal_records import RecordPart
+from db.journal_trades import TradePart
+
+
+class SqlJournal(TradePart, BookingPart, DeskPart, RecordPart, OutboxPart, HousePart, CallPart):
+    """Made with a `Database` whose schema is there (`db.setup.prepare`) and the clock's `now`."""

@@ -1,0 +1,148 @@
+"""Text after a command → values. What is wrong is one sentence with an example, never a guess."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+
+from core.desk import ManualIdea
+from core.errors import PerpilotError
+from core.journal import Mode
+from core.market import TIMEFRAMES, Side, canonical_symbol
+from core.money import NotFinite, exact
+
+SHARES = {"25": Decimal("0.25"), "50": Decimal("0.5"), "100": Decimal(1)}
+DEFAULT_TIMEFRAME = "1h"
+MAX_HISTORY = 50
+DEFAULT_HISTORY = 10
+MAX_NOTE = 500
+
+_NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
+_RISK = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
+_LEVERAGE = re.compile(r"(\d{1,3})[xX]")
+
+
+class WrongArguments(PerpilotError):
+    """What is wrong in one sentence, and a command that would work."""
+
+    def __init__(self, problem: str, example: str) -> None:
+        super().__init__(f"{problem} Example: {example}")
+
+
+def symbol_of(text: str, example: str) -> str:
+    try:
+        return canonical_symbol(text)
+    except ValueError as error:
+        raise WrongArguments(f"{error}.", example) from error
+
+
+def one_symbol(text: str, example: str) -> str:
+    words = text.split()
+    if len(words) != 1:
+        raise WrongArguments("Name one symbol.", example)
+    return symbol_of(words[0], example)
+
+
+def close_request(text: str) -> tuple[str, Decimal]:
+    """(symbol, share)."""
+    words, example = text.split(), "/close BTC 50"
+    if not 1 <= len(words) <= 2:
+        raise WrongArguments("Name the symbol to close, and 25, 50 or 100 percent if not all.", example)
+    share = SHARES.get(words[1].removesuffix("%")) if len(words) == 2 else Decimal(1)
+    if share is None:
+        raise WrongArguments(f"{words[1][:20]!r} is not 25, 50 or 100 percent.", example)
+    return symbol_of(words[0], example), share
+
+
+def chart_request(text: str) -> tuple[str, str]:
+    """(symbol, timeframe)."""
+    words, example = text.split(), "/chart BTC 1h"
+    if not 1 <= len(words) <= 2:
+        raise WrongArguments("Name one symbol and, if you like, a timeframe.", example)
+    timeframe = words[1].lower() if len(words) == 2 else DEFAULT_TIMEFRAME
+    if timeframe not in TIMEFRAMES:
+        raise WrongArguments(f"{timeframe[:20]!r} is none of {', '.join(TIMEFRAMES)}.", example)
+    return symbol_of(words[0], example), timeframe
+
+
+def mode_of(text: str) -> Mode | None:
+    """None when no mode is named."""
+    word = text.strip().lower().replace("-", "_")
+    if not word:
+        return None
+    try:
+        return Mode(word)
+    except ValueError:
+        raise WrongArguments(f"{word[:20]!r} is none of watch, semi_auto, auto.", "/mode semi_auto") from None
+
+
+def count_of(text: str) -> int:
+    word = text.strip()
+    if not word:
+        return DEFAULT_HISTORY
+    if not (word.isascii() and word.isdigit() and 1 <= int(word[:6]) <= MAX_HISTORY):
+        raise WrongArguments(f"{word[:20]!r} is not a count from 1 to {MAX_HISTORY}.", "/history 20")
+    return int(word)
+
+
+def note_of(text: str) -> tuple[str, str]:
+    """(trade id, text)."""
+    trade_id, _, note = text.strip().partition(" ")
+    if not trade_id or not note.strip():
+        raise WrongArguments(
+            "Give a trade's id from /history and a text.", "/note 4f2a91 waited for the retest"
+        )
+    if len(note) > MAX_NOTE:
+        raise WrongArguments(
+            f"A note has at most {MAX_NOTE} characters, this has {len(note)}.", "/note ID text"
+        )
+    return trade_id, note.strip()
+
+
+def idea_of(side: Side, text: str) -> ManualIdea:
+    """`SYMBOL [1%] [3x] [stop PRICE] [target PRICE]`, in any order after the symbol."""
+    example = f"/{side.value} BTC 1% 3x stop 60000 target 70000"
+    words = text.split()
+    if not words:
+        raise WrongArguments("Name a symbol.", example)
+    idea = ManualIdea(side=side, symbol=symbol_of(words[0], example))
+    rest, seen = words[1:], set[str]()
+    while rest:
+        name, used, idea = _part(idea, rest, example)
+        if name in seen:
+            raise WrongArguments(f"{name} is given twice.", example)
+        seen.add(name)
+        rest = rest[used:]
+    return idea
+
+
+def _part(idea: ManualIdea, words: list[str], example: str) -> tuple[str, int, ManualIdea]:
+    """(what it is, how many words it took, the idea with it)."""
+    word = words[0].lower()
+    if match := _RISK.fullmatch(word):
+        return "risk", 1, replace(idea, risk=_positive(match[1], example) / 100)
+    if match := _LEVERAGE.fullmatch(word):
+        return "leverage", 1, replace(idea, leverage=_whole(match[1], example))
+    if word in ("stop", "target"):
+        if len(words) < 2:
+            raise WrongArguments(f"{word} needs a price.", example)
+        at = _positive(words[1].replace(",", ""), example)
+        return word, 2, replace(idea, stop=at) if word == "stop" else replace(idea, target=at)
+    raise WrongArguments(f"{word[:20]!r} is not understood.", example)
+
+
+def _positive(text: str, example: str) -> Decimal:
+    try:
+        value = exact(text) if _NUMBER.fullmatch(text) and text.isascii() else None
+    except NotFinite:
+        value = None
+    if value is None or value <= 0:
+        raise WrongArguments(f"{text[:20]!r} is not a positive number.", example)
+    return value
+
+
+def _whole(text: str, example: str) -> int:
+    if not text.isascii() or int(text) < 1:
+        raise WrongArguments(f"{text[:20]!r}x is not a leverage.", example)
+    return int(text)

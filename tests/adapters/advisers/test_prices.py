@@ -1,0 +1,53 @@
+"""What a call cost: from its usage, or from the provider's own bill, or unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from core.adapters.advisers.prices import Usage, cost_usd
+
+QUIET = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+PEAK = datetime(2026, 3, 2, 2, 30, tzinfo=UTC)
+
+
+def test_cached_fresh_and_output_tokens_have_their_own_price() -> None:
+    usage = Usage(tokens_in=4000, tokens_out=700, tokens_cached=2500)
+
+    assert cost_usd("claude-sonnet-5-5", usage, QUIET) == Decimal("0.01025")
+
+
+def test_writing_to_the_cache_costs_twice_the_input() -> None:
+    usage = Usage(tokens_in=1000, tokens_out=0, tokens_cached=0, tokens_written=1000)
+
+    assert cost_usd("claude-haiku-5-5", usage, QUIET) == Decimal("0.0002")
+
+
+def test_a_dated_id_has_its_models_price() -> None:
+    usage = Usage(tokens_in=1_000_000, tokens_out=0)
+
+    assert cost_usd("gpt-6-luna-2026-10-01", usage, QUIET) == Decimal("0.10")
+
+
+def test_deepseek_costs_double_at_peak_hours() -> None:
+    usage = Usage(tokens_in=1_000_000, tokens_out=0)
+
+    assert cost_usd("deepseek-flash", usage, QUIET) == Decimal("0.15")
+    assert cost_usd("deepseek-flash", usage, PEAK) == Decimal("0.30")
+
+
+def test_the_providers_own_bill_wins() -> None:
+    usage = Usage(tokens_in=10, tokens_out=10, billed_usd=Decimal("0.0041"))
+
+    assert cost_usd("grok-9", usage, QUIET) == Decimal("0.0041")
+
+
+@pytest.mark.parametrize("model", ["gpt-6-luna-fast", "my-own", ""])
+def test_an_unknown_model_costs_an_unknown_amount(model: str) -> None:
+    assert cost_usd(model, Usage(tokens_in=10, tokens_out=10), QUIET) is None
+
+
+def test_without_usage_the_cost_is_unknown() -> None:
+    assert cost_usd("gpt-6-luna", Usage(), QUIET) is None

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import insert, text
+
+from core.errors import JournalError
+from core.journal import EquityPoint
+from db.journal import SqlJournal
+from db.journal_records import CURVE_POINTS
+from db.session import Database, InlineDatabase
+from db.tables_trading import equity_points
+from tests.db.conftest import with_account
+from tests.db.samples import BTC, ETH, NOW, PAPER, a_decision, a_scan, later
+
+
+def a_point(minutes: float, wallet: str, unrealised: str = "0") -> EquityPoint:
+    return EquityPoint(later(minutes=minutes), Decimal(wallet), Decimal(unrealised))
+
+
+async def test_the_last_scan_comes_back_with_its_decisions(journal: SqlJournal) -> None:
+    older = a_scan(id="scan0", started_at=later(minutes=-5))
+    btc, eth = a_decision(), a_decision(id="decision2", symbol=ETH, score=None, gate="cleared")
+    await journal.record_decisions([a_decision(id="decision0", scan_id="scan0")], older)
+    await journal.record_decisions([eth, btc], a_scan())
+
+    assert await journal.last_scan(PAPER) == (a_scan(), (btc, eth))
+    assert await journal.last_scan("live") is None
+
+
+async def test_the_last_decision_of_a_symbol_may_come_from_no_scan(journal: SqlJournal) -> None:
+    await journal.record_decisions([a_decision()], a_scan())
+    manual = a_decision(id="decision2", scan_id=None, at=later(minutes=1))
+    await journal.record_decisions([manual], None)
+
+    assert await journal.last_decision(PAPER, BTC) == manual
+    assert await journal.last_decision(PAPER, ETH) is None
+    assert await journal.decision("decision1") == a_decision()
+
+
+async def test_a_decision_is_recorded_once_and_never_changed(journal: SqlJournal, database: Database) -> None:
+    await journal.record_decisions([a_decision()], a_scan())
+    await journal.record_decisions([a_decision(gate="forged")], a_scan(symbols=99))
+
+    assert await journal.last_scan(PAPER) == (a_scan(), (a_decision(),))
+    with pytest.raises(JournalError, match="keeps history"):
+        await database.write(lambda c: c.execute(text("UPDATE decisions SET gate = 'forged'")))
+
+
+async def test_a_minute_keeps_its_newest_equity(journal: SqlJournal) -> None:
+    await journal.record_equity(PAPER, a_point(0, "1000"))
+    newest = a_point(0.5, "990", "-1.5")
+    await journal.record_equity(PAPER, newest)
+    await journal.record_equity(PAPER, a_point(1, "995"))
+    await journal.record_equity("live", a_point(1, "5"))
+
+    assert await journal.equity_curve(PAPER) == (newest, a_point(1, "995"))
+
+
+async def test_the_peak_is_the_highest_number_and_not_the_highest_text(journal: SqlJournal) -> None:
+    assert await journal.peak_equity(PAPER, None) is None
+    for minute, wallet in enumerate(("9.5", "1000.10", "999")):
+        await journal.record_equity(PAPER, a_point(minute, wallet, "0.05"))
+
+    assert await journal.peak_equity(PAPER, None) == Decimal("1000.15")
+    assert await journal.peak_equity(PAPER, later(minutes=2)) == Decimal("999.05")
+    assert await journal.peak_equity(PAPER, later(minutes=3)) is None
+
+
+async def test_the_curve_since_a_moment_holds_that_moment(journal: SqlJournal) -> None:
+    for minute in range(4):
+        await journal.record_equity(PAPER, a_point(minute, str(minute)))
+
+    curve = await journal.equity_curve(PAPER, later(minutes=2))
+
+    assert [point.wallet for point in curve] == [2, 3]
+
+
+async def test_a_long_curve_is_thinned_evenly_and_ends_with_the_newest() -> None:
+    database = InlineDatabase()
+    journal = await with_account(database)
+    total = CURVE_POINTS * 2 + 1
+
+    rows = [
+        {"account": PAPER, "minute": later(minutes=minute), "at": later(minutes=minute)}
+        | dict.fromkeys(("wallet", "unrealised", "equity"), Decimal(minute))
+        for minute in range(total)
+    ]
+    await database.write(lambda connection: connection.execute(insert(equity_points), rows))
+    curve = await journal.equity_curve(PAPER)
+    await database.close()
+
+    assert len(curve) <= CURVE_POINTS
+    assert curve[-1].at == later(minutes=total - 1)
+    assert {after.wallet - before.wallet for before, after in zip(curve, curve[1:], strict=False)} == {3}
+    assert curve[0].at >= NOW

@@ -1,0 +1,353 @@
+"""Facts to show: one of each word, with names that a hostile source may have written where text comes in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from core.desk import (
+    Analysis,
+    BreakerView,
+    ChartView,
+    DoctorLine,
+    LoopView,
+    MetricsView,
+    Period,
+    PeriodView,
+    PositionView,
+    ScanReport,
+    SettingView,
+    StatusView,
+    TradingState,
+    VersionView,
+)
+from core.journal import AiFigures, Approval, BreakerEvent, DecisionRecord, EquityPoint, Mode, ScanRecord
+from core.market import Candles, Regime, Side
+from core.opinion import (
+    Abstention,
+    Decider,
+    Features,
+    Flags,
+    FrameFeatures,
+    Opinion,
+    Silence,
+    Stance,
+    Verdict,
+)
+from core.performance import performance
+from core.plan import Decision, Origin, Plan, Reason, Refused, ScoreTerms, Target
+from core.trade import ClosedTrade, ExitReason, Position, Trade, Want
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BTC = "BTC/USDT:USDT"
+ETH = "ETH/USDT:USDT"
+
+
+def opinion(adviser: str = "Claude", reason: str = "higher highs on rising volume") -> Opinion:
+    return Opinion(
+        adviser=adviser,
+        stance=Stance.LONG,
+        confidence=0.82,
+        p_target_first=0.6,
+        stop_atr=2.0,
+        target_atr=4.0,
+        horizon_bars=32,
+        reasons=(reason, "funding is flat"),
+        evidence=("1h ADX 31",),
+        invalidation="a close below the swing low",
+        model="model-1",
+        call_id="call-1",
+    )
+
+
+def verdict(reason: str = "two of two advisers agree") -> Verdict:
+    return Verdict(
+        stance=Stance.LONG,
+        confidence=0.82,
+        decider=Decider.AI,
+        is_single=False,
+        is_unanimous=True,
+        opinions=(opinion("Claude"), opinion("GPT")),
+        abstentions=(Abstention("DeepSeek", Silence.TIMEOUT, "no answer in 30 s"),),
+        reasons=(reason,),
+    )
+
+
+def plan(plan_id: str = "p1", symbol: str = BTC) -> Plan:
+    return Plan(
+        id=plan_id,
+        account="paper",
+        symbol=symbol,
+        side=Side.LONG,
+        origin=Origin.SCAN,
+        entry=Decimal("67321.5"),
+        stop=Decimal("63955.4"),
+        targets=(Target(Decimal("72000"), Decimal("0.5")), Target(Decimal("74000"), Decimal("0.5"))),
+        quantity=Decimal("0.001"),
+        leverage_wanted=5,
+        leverage=3,
+        notional=Decimal("67.3215"),
+        margin=Decimal("22.4405"),
+        loss_at_stop=Decimal("3.452"),
+        gain_at_targets=Decimal("5.578"),
+        full_size_loss=Decimal("3.452"),
+        liquidation=Decimal("45200"),
+        reward_risk=Decimal("1.615"),
+        score=ScoreTerms(33, 20, 20, 5, 10),
+        equity=Decimal("100"),
+        regime=Regime.TRENDING,
+        atr=Decimal("812.4"),
+        verdict=verdict(),
+        created_at=NOW,
+        bar_closed_at=NOW,
+        decision_id="d1",
+        notes=("leverage lowered from 5x to 3x by MAX_LEVERAGE",),
+    )
+
+
+def approval(approval_id: str = "a1", now: datetime = NOW, lifetime_s: float = 300.0) -> Approval:
+    return Approval(
+        id=approval_id,
+        account="paper",
+        plan=plan(),
+        created_at=now,
+        expires_at=now + timedelta(seconds=lifetime_s),
+    )
+
+
+def position_view(symbol: str = BTC) -> PositionView:
+    return PositionView(
+        trade_id="t1",
+        symbol=symbol,
+        side=Side.LONG,
+        leverage=3,
+        quantity=Decimal("0.001"),
+        entry=Decimal("67321.5"),
+        mark=Decimal("68000"),
+        unrealised=Decimal("0.6785"),
+        stop=Decimal("63955.4"),
+        targets=(Decimal("72000"),),
+        liquidation=Decimal("45200"),
+        liquidation_distance=Decimal("0.335"),
+        r_now=Decimal("0.196"),
+        opened_at=NOW - timedelta(hours=2),
+    )
+
+
+def scan_record() -> ScanRecord:
+    return ScanRecord("s1", "paper", NOW - timedelta(seconds=4), NOW, 2, {"flags": 1, "cleared": 1})
+
+
+def status(positions: tuple[PositionView, ...] = (position_view(),)) -> StatusView:
+    return StatusView(
+        state=TradingState.TRADING if positions else TradingState.SCANNING,
+        why="",
+        mode=Mode.SEMI_AUTO,
+        is_paper=True,
+        account="paper",
+        venue="paper venue",
+        initial=Decimal("100.00"),
+        wallet=Decimal("101.25"),
+        equity=Decimal("101.93"),
+        daily_pnl=Decimal("-0.35"),
+        positions=positions,
+        open_cards=1,
+        last_scan=scan_record(),
+        next_scan_at=NOW + timedelta(minutes=4),
+        loops=(LoopView("scanner", 12.0, True), LoopView("monitor", 75.0, False, "slow <exchange>")),
+        breakers=breakers(),
+        advisers=("Claude", "GPT"),
+        decider="ai",
+        symbols=(BTC, ETH),
+        unsizeable=((ETH, "INITIAL_CAPITAL 250"),),
+        warnings=("paper & simulated",),
+        at=NOW,
+    )
+
+
+def breakers() -> tuple[BreakerView, ...]:
+    return (
+        BreakerView("daily_loss", "1.2 %", "10 %", False, None, "at 00:00 UTC"),
+        BreakerView("consecutive_losses", "3", "3", True, NOW, "when you acknowledge it"),
+    )
+
+
+def breaker_event() -> BreakerEvent:
+    return BreakerEvent(1, "paper", "daily_loss", "11 %", "10 %", "entries blocked", NOW, NOW, "telegram:1")
+
+
+def closed_trade(trade_id: str = "t1", net: str = "2.10", note: str = "") -> ClosedTrade:
+    net_pnl = Decimal(net)
+    return ClosedTrade(
+        id=trade_id,
+        account="paper",
+        symbol=BTC,
+        side=Side.LONG,
+        leverage=3,
+        quantity=Decimal("0.001"),
+        entry_price=Decimal("67321.5"),
+        exit_price=Decimal("69500"),
+        gross_pnl=net_pnl + Decimal("0.08"),
+        fees=Decimal("0.07"),
+        funding=Decimal("-0.01"),
+        net_pnl=net_pnl,
+        risk_usd=Decimal("3.45"),
+        r_multiple=net_pnl / Decimal("3.45"),
+        exit_reason=ExitReason.TARGET if net_pnl > 0 else ExitReason.STOP,
+        opened_at=NOW - timedelta(hours=3),
+        closed_at=NOW,
+        notes=(note,) if note else (),
+    )
+
+
+def curve() -> tuple[EquityPoint, ...]:
+    return tuple(
+        EquityPoint(NOW - timedelta(days=6 - day), Decimal(100 + day), Decimal("0.5")) for day in range(7)
+    )
+
+
+def metrics() -> MetricsView:
+    trades = (closed_trade("t1"), closed_trade("t2", "-3.40"))
+    result = performance(trades, curve(), Decimal(100))
+    return MetricsView(
+        all_time=result,
+        last_7d=result,
+        last_30d=performance((), (), Decimal(100)),
+        ai=AiFigures(12, 4, Decimal("0.0315")),
+        initial=Decimal("100.00"),
+        current=Decimal("98.70"),
+        curve=curve(),
+        cards={"approved": 2, "expired": 1},
+        at=NOW,
+    )
+
+
+def period(kind: Period = Period.DAY) -> PeriodView:
+    trades = (closed_trade("t1"), closed_trade("t2", "-3.40"))
+    result = performance(trades, (), Decimal(100))
+    since = NOW - timedelta(days=1)
+    return PeriodView(kind, result, trades, {BTC: (2, Decimal("-1.30"))}, since, NOW)
+
+
+def decision_record(symbol: str = BTC, gate: str = "cleared") -> DecisionRecord:
+    return DecisionRecord(
+        id=f"d-{symbol}",
+        account="paper",
+        scan_id="s1",
+        symbol=symbol,
+        at=NOW,
+        gate=gate,
+        reasons=() if gate == "cleared" else ("RSI 82 above 80",),
+        score=88.0 if gate == "cleared" else None,
+        stance="long",
+        facts={},
+    )
+
+
+def scan_report() -> ScanReport:
+    return ScanReport(scan_record(), (decision_record(), decision_record(ETH, "flags")))
+
+
+def features() -> Features:
+    frame = FrameFeatures(
+        timeframe="15m",
+        close=67321.5,
+        rsi=61.0,
+        macd=12.0,
+        macd_signal=10.0,
+        macd_histogram=2.0,
+        bollinger_low=66000.0,
+        bollinger_mid=67000.0,
+        bollinger_high=68000.0,
+        ema_fast=67200.0,
+        ema_slow=66800.0,
+        sma_long=None,
+        atr=812.4,
+        adx=31.0,
+        obv_slope=0.2,
+        volume_ratio=1.4,
+        divergence=None,
+        swing_low=65000.0,
+        swing_high=68500.0,
+        lean=Stance.LONG,
+    )
+    frames = {"15m": frame, "1h": replace(frame, timeframe="1h"), "4h": replace(frame, timeframe="4h")}
+    return Features(
+        BTC, NOW, frames, Regime.TRENDING, 65000.0, 70000.0, 0.0001, 1e9, None, ("open_interest",)
+    )
+
+
+def candles(symbol: str = BTC) -> Candles:
+    rows = [[NOW.timestamp() * 1000 - (60 - at) * 3_600_000, 100, 101, 99, 100.5, 10] for at in range(60)]
+    return Candles(symbol, "1h", np.array(rows, dtype=np.float64))
+
+
+def analysis(symbol: str = BTC) -> Analysis:
+    reasons = (Reason("reward_risk", "reward 1.2 is below 1.5", "no setting allows it"),)
+    decision = Decision(
+        "d1", symbol, NOW, Refused(plan(symbol=symbol), reasons), features(), Flags(), verdict()
+    )
+    heard = (opinion("Claude"), opinion("GPT"))
+    silent = (Abstention("DeepSeek", Silence.TIMEOUT, "no answer in 30 s"),)
+    return Analysis(decision, heard, silent, candles(symbol), ("confidence 0.82 × 40 = 33",))
+
+
+def chart_view() -> ChartView:
+    return ChartView(candles(), (("entry", Decimal("100"), "entry"),), "BTC 1h")
+
+
+def settings_views() -> tuple[SettingView, ...]:
+    return (
+        SettingView(
+            "MAX_LEVERAGE", "5", "built-in", "x", "1 to 10", "A ceiling.", True, True, ("2", "3", "5")
+        ),
+        SettingView("EXCHANGE_SECRET", "••••", "environment", "", "", "The key's secret.", True, False),
+        SettingView("REDIS_URL", "", "built-in", "URL", "", "Shared cache.", False, False),
+    )
+
+
+def doctor_lines() -> tuple[DoctorLine, ...]:
+    return (
+        DoctorLine(True, True, "database", "answers in 2 ms"),
+        DoctorLine(False, True, "exchange", "does not answer", "check EXCHANGE_URL"),
+        DoctorLine(False, False, "budget", "30 days cost 15 % of the capital", "AI_DAILY_BUDGET_USD 0.30"),
+    )
+
+
+def version() -> VersionView:
+    return VersionView("0.1.0", "abc1234", "cfg-9", NOW - timedelta(hours=5), 18_000.0)
+
+
+def trade(trade_id: str = "t1") -> Trade:
+    return Trade(
+        id=trade_id,
+        account="paper",
+        symbol=BTC,
+        side=Side.LONG,
+        quantity=Decimal("0.001"),
+        entry_reference=Decimal("67321.5"),
+        stop=Decimal("63955.4"),
+        targets=(Target(Decimal("72000"), Decimal(1)),),
+        leverage=3,
+        risk_usd=Decimal("3.45"),
+        want=Want.OPEN,
+        created_at=NOW,
+    )
+
+
+def position() -> Position:
+    return Position(
+        symbol=BTC,
+        side=Side.LONG,
+        quantity=Decimal("0.001"),
+        entry=Decimal("67321.5"),
+        mark=Decimal("68000"),
+        unrealised=Decimal("0.68"),
+        leverage=3,
+        margin=Decimal("22.44"),
+        liquidation=Decimal("45200"),
+        opened_at=NOW,
+    )
