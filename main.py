@@ -31,7 +31,7 @@ def _run(command: str | None, options: argparse.Namespace) -> int:
         case "doctor":
             from bot.cli.doctor import run_doctor
 
-            return run_doctor(env)
+            return run_doctor(env, options.notify)
         case "status" | "pause" | "panic":
             from bot.cli.console import run_console
 

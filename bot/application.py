@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import signal
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.assembly import Parts, compose, web_server
-from bot.instance import LockFile, place_name, process_name, token_lock
+from bot.checkup import unsizeable_now
+from bot.instance import LOCK_NAME, LockFile, place_name, process_name, token_lock
 from bot.logs import ErrorCounter
 from bot.settings import Settings
 from bot.stage import Stage
 from bot.supervisor import Loop
 from core.errors import NotAllowed, PerpilotError
+from core.market import coin
 from core.notice import Notice
 from core.sim.venue import SimVenue
 from core.trading import notices
@@ -42,6 +45,7 @@ class Application:
         self._counter = counter
         self._locks: list[LockFile] = []
         self._recovery: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self.parts: Parts | None = None
         self.chat: Chat | None = None
         self.web: WebServer | None = None
@@ -65,11 +69,12 @@ class Application:
         importing = asyncio.create_task(asyncio.to_thread(importlib.import_module, "bot.chat"))
         try:
             self.parts = parts = await compose(self._settings, self._stage, self._counter.today)
-            opening = asyncio.create_task(self._open_market(parts))
             chat_module = await importing
         except BaseException:
             importing.cancel()
             raise
+        # Only now: its import would keep the first command waiting, and the interpreter runs one at a time.
+        opening = asyncio.create_task(self._open_market(parts))
         journal, stage = parts.journal, self._stage
         self.chat = chat_module.Chat(parts.settings, stage, parts.desk, parts.buttons, journal, self._alarm)
         parts.late.telegram = self.chat.health
@@ -82,9 +87,10 @@ class Application:
 
     async def stop(self) -> None:
         """Entries first, then tasks, last words, files. Stops stay on the venue."""
-        if self._recovery is not None:
-            self._recovery.cancel()
-            await asyncio.gather(self._recovery, return_exceptions=True)
+        for task in (self._recovery, self._warming):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if self.parts is not None:
             await self._stop_parts(self.parts)
         for lock in self._locks:
@@ -101,10 +107,8 @@ class Application:
             await self.chat.stop(DRAIN_S)
         if self.web is not None:
             await self.web.stop()
-        for adviser in parts.advisers:
-            close = getattr(adviser, "close", None)
-            if close is not None:
-                await close()
+        for model in parts.models:
+            await model.close()
         await parts.market.close()
         with contextlib.suppress(PerpilotError):
             await parts.journal.release_lease("bot", place_name())
@@ -114,8 +118,8 @@ class Application:
 
     def _take_locks(self) -> None:
         token = self._settings.telegram_bot_token or ""
-        locks = [LockFile(self._stage.home / "perpilot.lock")]
-        locks.append(token_lock(token, Path(tempfile.gettempdir())))
+        locks = [LockFile(self._stage.home / LOCK_NAME)]
+        locks.append(token_lock(token, self._settings.telegram_api_url, Path(tempfile.gettempdir())))
         for lock in locks:
             lock.take(process_name())
             self._locks.append(lock)
@@ -133,6 +137,8 @@ class Application:
         """Start is recovery: only when it has worked through are entries opened."""
         try:
             await opening
+            await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
+            gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
             attempt = 0
             while not await self._recovered(parts):
                 pause = RECOVERY_PAUSES_S[min(attempt, len(RECOVERY_PAUSES_S) - 1)]
@@ -145,6 +151,7 @@ class Application:
             return
         parts.kernel.gate.open("start")
         parts.supervisor.start()
+        self._warming = asyncio.create_task(_warm_up(parts), name="advisers")
         self._say_started(parts)
         await parts.journal.tell([self._started(parts)])
         parts.late.wake("outbox")
@@ -162,6 +169,7 @@ class Application:
                 parts.kernel.gate.close("pause", f"paused by {state.paused_by}")
             parts.board.rows = await parts.kernel.guard.watch()
             parts.board.symbols = await parts.book.symbols()
+            parts.board.unsizeable = await unsizeable_now(parts)
         except NotAllowed:
             raise
         except PerpilotError as error:
@@ -174,6 +182,7 @@ class Application:
         key = f"started:{self._stage.clock.now().isoformat()}"
         status = parts.desk.status()
         warnings = [*status.warnings, *([status.why] if status.why else [])]
+        warnings += [f"{coin(name)} cannot be sized now: {mend}" for name, mend in status.unsizeable]
         return notices.started(key, status.account, status.is_paper, status.mode.value, warnings)
 
     def _say_started(self, parts: Parts) -> None:
@@ -199,3 +208,9 @@ class Application:
         """A dead polling or outbox task is a reason to end: the process manager starts afresh."""
         if self.chat is not None and (dead := self.chat.dead_task()):
             raise PerpilotError(f"the {dead} task died; restart the bot")
+
+
+async def _warm_up(parts: Parts) -> None:
+    """Loads the advisers' libraries before the first question needs them."""
+    for model in parts.models:
+        await model.prepare()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,7 +29,7 @@ from bot.stage import Stage
 from bot.status import StatusBoard
 from bot.supervisor import Supervisor
 from bot.web.server import WebServer, WebSettings
-from core.adapters.advisers.asking import AdviserLimits
+from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
 from core.adapters.advisers.build import AdviserAccess, build_advisers
 from core.adapters.advisers.capabilities import Provider
 from core.adapters.exchange.market import CcxtMarket
@@ -44,6 +45,7 @@ from core.sim.venue import SimVenue
 from core.trading import notices
 from core.trading.decide import trade_terms
 from core.trading.kernel import Kernel, Ports, build_kernel
+from core.trading.perbar import PerBarMarket
 from db.journal import SqlJournal
 from db.session import AsyncDatabase, open_database
 from db.setup import prepare
@@ -67,7 +69,7 @@ class Parts:
     market: CcxtMarket
     venue: Venue
     feed: PriceFeed | None
-    advisers: tuple[Adviser, ...]
+    models: tuple[ModelAdviser, ...]
     kernel: Kernel
     book: SettingsBook
     supervisor: Supervisor
@@ -128,11 +130,13 @@ async def _compose(
     state = await _account(settings, stage, journal)
     market = _market(settings, stage)
     venue, feed = _venue(settings, stage, state.initial_capital, market, journal)
-    advisers = _advisers(settings, journal, stage)
-    panel = ParallelPanel(advisers, stage.clock, float(settings.ai_deadline_seconds))
+    models = _models(settings, journal, stage)
+    deadline_s = float(settings.ai_deadline_seconds)
+    panel = ParallelPanel(_panel(settings, models), stage.clock, deadline_s)
     book = SettingsBook(settings, journal, market, stage.clock, stage.account)
     guard_market = market.guarding()
-    ports = Ports(market, guard_market, venue, panel, journal, stage.clock, in_thread, stage.account)
+    scanned = PerBarMarket(market, stage.clock)
+    ports = Ports(scanned, guard_market, venue, panel, journal, stage.clock, in_thread, stage.account)
     kernel = build_kernel(ports, book.rules, book.course)
     if not settings.use_paper_trading:
         kernel.gate.close("disarmed", LIVE_UNBUILT)
@@ -163,7 +167,7 @@ async def _compose(
         market=market,
         venue=venue,
         feed=feed,
-        advisers=advisers,
+        models=models,
         kernel=kernel,
         book=book,
         supervisor=supervisor,
@@ -176,7 +180,7 @@ async def _compose(
     )
     late.parts = parts
     passes = Passes(kernel, desk, board, house, journal, stage.account)
-    add_loops(supervisor, passes, house, book, feed)
+    add_loops(supervisor, passes, house, book, feed, stage.speed)
     return parts
 
 
@@ -205,9 +209,13 @@ class Late:
         return self.telegram() if self.telegram is not None else ComponentHealth("down", "not connected yet")
 
 
+_COMPUTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
+"""One: Python computes on one thread at a time anyway, and the event loop would have to queue behind each."""
+
+
 async def in_thread(work: Callable[[], Features]) -> Features:
     """Features are computed off the event loop, so that the chat never waits for them."""
-    return await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(_COMPUTING, work)
 
 
 async def _account(settings: Settings, stage: Stage, journal: SqlJournal) -> AccountState:
@@ -243,18 +251,22 @@ def _venue(
     return venue, PriceFeed(venue, prices, stage.clock)
 
 
-def _advisers(settings: Settings, journal: SqlJournal, stage: Stage) -> tuple[Adviser, ...]:
-    """Those with a key; the rule-based one where it decides, or where nobody else is there."""
+def _models(settings: Settings, journal: SqlJournal, stage: Stage) -> tuple[ModelAdviser, ...]:
+    """Those with a key."""
     accesses = [_access(settings, name) for name in settings.advisers]
     limits = AdviserLimits(
         timeout_s=float(settings.ai_timeout_seconds),
         tries=settings.ai_max_retries,
         cache_s=float(settings.ai_cache_seconds),
     )
-    models: list[Adviser] = list(build_advisers(accesses, journal, stage.clock, limits))
-    if settings.decider is Decider.RULES or not models:
-        models.append(RulesAdviser(trade_terms(limits_of(settings))))
-    return tuple(models)
+    return build_advisers(accesses, journal, stage.clock, limits)
+
+
+def _panel(settings: Settings, models: tuple[ModelAdviser, ...]) -> tuple[Adviser, ...]:
+    """With the rule-based adviser where it decides, or where nobody else is there."""
+    if settings.decider is not Decider.RULES and models:
+        return models
+    return (*models, RulesAdviser(trade_terms(limits_of(settings))))
 
 
 def _access(settings: Settings, name: str) -> AdviserAccess:

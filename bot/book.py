@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -40,6 +41,7 @@ class SettingsBook:
         self._market = market
         self._clock = clock
         self._account = account
+        self._changing = asyncio.Lock()
 
     @property
     def settings(self) -> Settings:
@@ -98,14 +100,15 @@ class SettingsBook:
 
     async def change(self, name: str, text: str, by: str) -> ProposedChange:
         """Validated again, recorded, then in force for everything that starts after it."""
-        proposed = self.propose(name, text, None)
-        if proposed.refusal:
+        async with self._changing:  # two changes at once: the second is judged on top of the first
+            proposed = self.propose(name, text, None)
+            if proposed.refusal:
+                return proposed
+            changed = with_chat_change(self._settings, proposed.name, text)
+            change = SettingChange(proposed.name, proposed.old, text.strip(), by, self._clock.now())
+            await self._journal.record_setting(self._account, change)
+            self._settings = changed
             return proposed
-        changed = with_chat_change(self._settings, proposed.name, text)
-        change = SettingChange(proposed.name, proposed.old, text.strip(), by, self._clock.now())
-        await self._journal.record_setting(self._account, change)
-        self._settings = changed
-        return proposed
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -152,12 +155,14 @@ def _raises(name: str, old: Settings, new: Settings) -> bool:
 
 
 def _effect(old: Limits, new: Limits, equity: Decimal | None) -> str:
-    """How the worst case of the next trades changes."""
+    """How the worst case of the next trades changes; stops that gap can lose more."""
     parts = []
     for words, before, after in (
         ("worst loss of one trade", old.risk_per_trade, new.risk_per_trade),
+        ("worst loss of one idea of your own", old.max_trade_loss, new.max_trade_loss),
         ("worst loss of all open trades", _all_open(old), _all_open(new)),
-        ("worst loss of one day", old.daily_loss, new.daily_loss),
+        ("loss of a day that stops entries", old.daily_loss, new.daily_loss),
+        ("fall from the peak that stops entries", old.max_drawdown, new.max_drawdown),
     ):
         if before != after:
             money = f" ({equity * before:.2f} → {equity * after:.2f} USDT)" if equity is not None else ""
@@ -166,7 +171,9 @@ def _effect(old: Limits, new: Limits, equity: Decimal | None) -> str:
 
 
 def _all_open(limits: Limits) -> Decimal:
-    return limits.risk_per_trade * limits.max_open_positions
+    """Open risk is let in only while it fits into what may be lost in a day and from the peak."""
+    wanted = limits.risk_per_trade * limits.max_open_positions
+    return min(wanted, limits.daily_loss, limits.max_drawdown)
 
 
 def require_paper(settings: Settings) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.cards import Block, Card, bold, card, esc, folded, lines
-from bot.cards_numbers import badge, cost, gain, moment, percent, price, quantity, ratio, usdt
-from bot.cards_status import side_word
+from bot.cards_numbers import badge, cost, gain, level, moment, people, percent, price, quantity, ratio, usdt
+from bot.cards_status import side_word, unsizeable_lines
+from core.codec import from_plain
 from core.desk import Analysis, ScanProgress, ScanReport
 from core.journal import Approval, ApprovalState, DecisionRecord
 from core.market import coin
 from core.opinion import Abstention, Decider, Features, Flags, Opinion, Stance, Verdict
 from core.plan import Cleared, Plan, Reason, Refused
+
+T = TypeVar("T")
 
 STANCE_MARKS = {Stance.LONG: "🟢", Stance.SHORT: "🔴", Stance.HOLD: "⚪"}
 
@@ -45,7 +48,7 @@ def approval_card(approval: Approval, is_paper: bool) -> Card:
 def settled_card(approval: Approval, is_paper: bool) -> Card:
     """The same card after its end: no question left."""
     plan = approval.plan
-    by = f" by {esc(approval.settled_by, 60)}" if approval.settled_by else ""
+    by = f" by {esc(people(approval.settled_by), 60)}" if approval.settled_by else ""
     when = f" at {moment(approval.settled_at)}" if approval.settled_at else ""
     return card(
         lines(
@@ -220,9 +223,9 @@ def _features(features: Features | None) -> Block | None:
     ]
     missing = f"Not available: {esc(', '.join(features.missing))}" if features.missing else None
     return lines(
-        f"Close {features.close:,.6g} · regime {features.regime.value}",
+        f"Close {level(features.close)} · regime {features.regime.value}",
         *frames,
-        f"Support {ratio(features.support, 4)} · resistance {ratio(features.resistance, 4)}",
+        f"Support {level(features.support)} · resistance {level(features.resistance)}",
         f"Funding {percent(features.funding_per_8h, 4)} per 8 h",
         missing,
     )
@@ -252,8 +255,8 @@ def scan_progress(progress: ScanProgress | None) -> Card:
     )
 
 
-def scan_card(report: ScanReport) -> Card:
-    """The funnel and the ranking."""
+def scan_card(report: ScanReport, unsizeable: Sequence[tuple[str, str]] = ()) -> Card:
+    """The funnel and the ranking; `unsizeable` are (symbol, mend) that nobody was asked about."""
     scan = report.scan
     took = (scan.ended_at - scan.started_at).total_seconds()
     cleared = [record for record in report.decisions if record.gate == "cleared"]
@@ -263,6 +266,7 @@ def scan_card(report: ScanReport) -> Card:
         lines(f"🔎 <b>Scan</b> of {scan.symbols} symbols in {took:.1f} s: {verdict}"),
         funnel_block(scan.funnel),
         lines(*(_ranked(record) for record in ranked)),
+        lines(*unsizeable_lines(unsizeable)) if unsizeable else None,
     )
 
 
@@ -289,14 +293,35 @@ def why_card(report: ScanReport) -> Card:
 
 
 def why_symbol_card(record: DecisionRecord) -> Card:
+    """One decision with what it stood on, as far as the journal kept it."""
+    flags, verdict = _kept(Flags, record, "flags"), _kept(Verdict, record, "verdict")
+    votes = [vote_line(one) for one in verdict.opinions] if verdict else []
+    silent = [silence_line(one) for one in verdict.abstentions] if verdict else []
+    said = [f"• {esc(text)}" for text in verdict.reasons] if verdict else []
     return card(
-        lines(f"<b>Why {esc(coin(record.symbol))}</b> · {moment(record.at, True)}"), _decision_block(record)
+        lines(f"<b>Why {esc(coin(record.symbol))}</b> · {moment(record.at, True)}"),
+        _decision_block(record),
+        flags_block(flags) if flags else None,
+        lines(verdict_line(verdict), *votes, *silent, *said) if verdict else None,
     )
 
 
+def _kept(kind: type[T], record: DecisionRecord, name: str) -> T | None:
+    """A word out of a decision's facts; None where it was not kept or can't be read any more."""
+    plain = record.facts.get(name)
+    if plain is None:
+        return None
+    try:
+        kept: T = from_plain(kind, plain)
+    except ValueError:
+        return None
+    return kept
+
+
 def _decision_block(record: DecisionRecord) -> Block:
-    score = f", score {record.score:.0f}/100" if record.score is not None else ""
+    plan = _kept(Plan, record, "plan")
     return lines(
-        f"<b>{esc(coin(record.symbol))}</b> ended at {esc(record.gate)} ({esc(record.stance, 20)}{score})",
+        f"<b>{esc(coin(record.symbol))}</b> ended at {esc(record.gate)} ({esc(record.stance, 20)})",
         *(f"• {esc(reason)}" for reason in record.reasons),
+        *(_score_lines(plan) if plan else []),
     )

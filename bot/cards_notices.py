@@ -15,6 +15,7 @@ from bot.cards_numbers import (
     cost,
     gain,
     light,
+    people,
     percent,
     price,
     quantity,
@@ -93,7 +94,7 @@ def _signal(facts: Facts, where: str) -> Card:
 
 def _entry_sent(facts: Facts, where: str) -> Card:
     trade = _trade(facts)
-    by = f" · by {esc(facts['by'], 60)}" if facts.get("by") else ""
+    by = f" · by {esc(people(str(facts['by'])), 60)}" if facts.get("by") else ""
     return card(
         lines(
             f"📨 <b>Order sent</b> · {where}",
@@ -120,7 +121,7 @@ def _opened(facts: Facts, where: str) -> Card:
 
 
 def _changed(facts: Facts, where: str) -> Card:
-    return card(lines(f"✏️ <b>{_name(_trade(facts))}</b> · {where}", esc(facts["text"], 600)))
+    return card(lines(f"✏️ <b>{_name(_trade(facts))}</b> · {where}", esc(people(str(facts["text"])), 600)))
 
 
 def _closed(facts: Facts, where: str) -> Card:
@@ -187,7 +188,9 @@ def _breaker_tripped(facts: Facts, where: str) -> Card:
 
 
 def _breaker_cleared(facts: Facts, where: str) -> Card:
-    return card(lines(f"✅ <b>Breaker cleared: {esc(facts['name'])}</b> by {esc(facts['by'])} · {where}"))
+    return card(
+        lines(f"✅ <b>Breaker cleared: {esc(facts['name'])}</b> by {esc(people(str(facts['by'])))} · {where}")
+    )
 
 
 def _ai_degraded(facts: Facts, where: str) -> Card:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from bot.cards import esc
 from core.journal import Mode
-from core.money import CENT
+from core.money import CENT, exact
 from core.trade import ExitReason
 
 NA = "n/a"
+_BY = re.compile(r"\btelegram:(\d+)")
 PRICE_DIGITS = 6
 """Significant digits of a price that is not exact, such as an average."""
 
@@ -44,6 +47,11 @@ def price(value: Decimal | None) -> str:
     digits = len(value.normalize().as_tuple().digits)
     rounded = value if digits <= PRICE_DIGITS + 2 else _significant(value, PRICE_DIGITS)
     return f"{_trimmed(rounded):,f}"
+
+
+def level(value: float | None) -> str:
+    """A price that was worked out in floating point."""
+    return NA if value is None or not math.isfinite(value) else price(exact(value))
 
 
 def quantity(value: Decimal | None) -> str:
@@ -105,6 +113,16 @@ def badge(account: str, is_paper: bool) -> str:
     if "demo" in account.lower():
         return "🧪 <b>DEMO</b> · play money"
     return "📝 <b>PAPER</b> · simulated" if is_paper else f"🔴 <b>LIVE</b> · {esc(account, 40)}"
+
+
+def people(text: str) -> str:
+    """`telegram:7` in a text → `Telegram user 7`; plain text, to be escaped."""
+    return _BY.sub(r"Telegram user \1", text)
+
+
+def many(count: int, word: str) -> str:
+    """`1 trade`, `2 trades`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def light(value: Decimal | float | None) -> str:

@@ -12,6 +12,7 @@ from bot.cards_numbers import (
     dollars,
     gain,
     light,
+    many,
     moment,
     percent,
     price,
@@ -43,8 +44,9 @@ def metrics_card(view: MetricsView, account: str, is_paper: bool) -> Card:
 
 
 def performance_block(title: str, result: Performance) -> Block:
+    count = many(result.trades, "trade")
     return lines(
-        f"<b>{esc(title)}</b>: {light(result.net_pnl)} {gain(result.net_pnl)} · {result.trades} trades",
+        f"<b>{esc(title)}</b>: {light(result.net_pnl)} {gain(result.net_pnl)} · {count}",
         f"Win rate {rate(result.win_rate, result.trades)} · average {gain(result.average_pnl)}",
         f"Fees {cost(result.fees)} · funding {gain(result.funding)}",
         f"Best {gain(result.best)} · worst {gain(result.worst)}",
@@ -81,7 +83,7 @@ def _cards(view: MetricsView) -> Block | None:
 
 def period_card(view: PeriodView, account: str, is_paper: bool) -> Card:
     symbols = [
-        f"• {esc(coin(symbol))}: {gain(net)} in {count} trades"
+        f"• {esc(coin(symbol))}: {gain(net)} in {many(count, 'trade')}"
         for symbol, (count, net) in sorted(view.by_symbol.items(), key=lambda item: -item[1][1])
     ]
     return card(

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.cards import Card, bold, card, code, esc, folded, lines
+from bot.cards_status import unsizeable_lines
 from core.desk import ProposedChange, SettingView
 
 
-def settings_card(settings: Sequence[SettingView]) -> Card:
-    """Every effective value and where it came from."""
+def settings_card(settings: Sequence[SettingView], unsizeable: Sequence[tuple[str, str]] = ()) -> Card:
+    """Every effective value and where it came from, and what the present ones cannot size."""
     editable = [view for view in settings if view.is_editable and view.is_built]
     fixed = [view for view in settings if not view.is_editable and view.is_built]
     missing = [view for view in settings if not view.is_built]
     return card(
         lines(bold("Settings"), "Tap one to change it, or write /config NAME VALUE."),
         lines(*(_line(view) for view in editable)),
-        folded(["Set in the environment:", *(_line(view) for view in fixed)]) if fixed else None,
+        folded(["Changed in the environment, followed by a restart:", *(_line(view) for view in fixed)])
+        if fixed
+        else None,
         folded(["Not built yet, without effect:", *(_line(view) for view in missing)]) if missing else None,
+        lines(*unsizeable_lines(unsizeable)) if unsizeable else None,
     )
 
 

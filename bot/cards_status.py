@@ -15,6 +15,7 @@ from bot.cards_numbers import (
     gain,
     light,
     moment,
+    people,
     percent,
     price,
     quantity,
@@ -120,10 +121,16 @@ def _loop(loop: LoopView) -> str:
 
 def _warnings(view: StatusView) -> Block | None:
     parts = [f"⚠️ {esc(text)}" for text in view.warnings]
-    if view.unsizeable:
-        parts.append("Too large for the present equity:")
-        parts += [f"• {esc(coin(symbol))}: {esc(mend)}" for symbol, mend in view.unsizeable]
+    parts += unsizeable_lines(view.unsizeable)
     return folded(parts) if parts else None
+
+
+def unsizeable_lines(unsizeable: Sequence[tuple[str, str]]) -> list[str]:
+    """Symbols that the present equity cannot trade, with what would mend it; empty for none."""
+    if not unsizeable:
+        return []
+    rows = [f"• {esc(coin(symbol))}: {esc(mend)}" for symbol, mend in unsizeable]
+    return ["Too large for the present equity, so nobody is asked about them:", *rows]
 
 
 def positions_card(view: StatusView) -> Card:
@@ -152,7 +159,7 @@ def _breaker(view: BreakerView) -> Block:
 
 
 def _event(event: BreakerEvent) -> str:
-    end = f"cleared {moment(event.resolved_at, True)} by {esc(event.resolved_by, 40)}"
+    end = f"cleared {moment(event.resolved_at, True)} by {esc(people(event.resolved_by), 40)}"
     what = f"{esc(event.name)}: {esc(event.value)} of {esc(event.threshold)}"
     return f"• {moment(event.created_at, True)} {what}, {end if event.resolved_at else 'still open'}"
 

@@ -13,6 +13,8 @@ from bot import aiogram_fast
 
 aiogram_fast.load()
 
+from aiogram.exceptions import ClientDecodeError, TelegramAPIError  # noqa: E402
+
 from bot.charts import ChartWorker  # noqa: E402 - aiogram must have been loaded the fast way before these
 from bot.dispatcher import build_switchboard, command_menu  # noqa: E402
 from bot.gate import People  # noqa: E402
@@ -37,8 +39,8 @@ from core.ports import ComponentHealth  # noqa: E402
 
 log = logging.getLogger("perpilot.chat")
 
-RETRY_S = 20.0
-"""Between attempts to register menu and webhook while Telegram is out of reach."""
+RETRY_S, LONGEST_RETRY_S = 20.0, 300.0
+"""Between attempts to register menu and webhook while Telegram is out of reach; doubled each time."""
 
 
 class Chat:
@@ -80,6 +82,7 @@ class Chat:
         self._webhook = self._made_webhook(settings)
         self._polling = Polling(self._bot, self._switchboard.dispatcher, alarm)
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_introduced = False
 
     @property
     def webhook_mount(self) -> tuple[str, Callable[[web.Request], Awaitable[web.Response]]] | None:
@@ -89,6 +92,7 @@ class Chat:
         """Raises `NotAllowed` when the token is wrong; an outage is waited out in the background."""
         try:
             me = await introduce(self._bot)
+            self._is_introduced = True
             log.info("telegram knows us: bot=%s", me.username)
             if self._webhook is None:
                 await prepare_polling(self._bot)
@@ -119,6 +123,10 @@ class Chat:
 
     def health(self) -> ComponentHealth:
         said = self._webhook.health() if self._webhook is not None else self._polling.health()
+        if self._is_introduced and said.age_s is None and not said.detail:
+            said = ComponentHealth(
+                "ok", "connected, nothing to read yet"
+            )  # the first long poll takes its time
         outbox = self.outbox.health()
         dead = next((task.get_name() for task in self._tasks if _died(task)), "")
         if dead:
@@ -137,14 +145,16 @@ class Chat:
 
     async def _register(self) -> None:
         """Menu and webhook, tried until Telegram takes them."""
+        pause = RETRY_S
         while True:
             try:
                 await register_menu(self._bot, self._people, command_menu)
                 if self._webhook is not None:
                     await self._webhook.start()
-            except Exception as error:  # whatever Telegram answers, trading must not hear of it
+            except (TelegramAPIError, ClientDecodeError, PerpilotError) as error:
                 log.warning("menu not registered yet: error=%s", type(error).__name__)
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_RETRY_S)
             else:
                 return
 

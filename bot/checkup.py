@@ -6,6 +6,7 @@ from bot import doctor
 from bot.assembly import LIVE_UNBUILT, Parts
 from core.desk import DoctorLine
 from core.errors import PerpilotError
+from core.trading.screen import unsizeable
 
 
 async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
@@ -29,6 +30,23 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
     lines += await doctor.symbol_lines(symbols, parts.market, settings, equity)
     lines.append(doctor.profit_line(settings, equity))
     return tuple(lines)
+
+
+async def unsizeable_now(parts: Parts) -> tuple[tuple[str, str], ...]:
+    """(symbol, mend) of those that the present equity cannot trade; unknown prices are left to the scan."""
+    account = parts.kernel.keeper.last_account
+    if account is None or account.equity is None:
+        return ()
+    limits, found = parts.book.rules().limits, []
+    for symbol in parts.board.symbols:
+        try:
+            rules, quote = await parts.market.instrument(symbol), await parts.market.quote(symbol)
+        except PerpilotError:
+            continue
+        reason = unsizeable(rules, quote, account.equity, limits)
+        if reason is not None:
+            found.append((symbol, reason.mend or reason.text))
+    return tuple(found)
 
 
 async def _database(parts: Parts) -> str:

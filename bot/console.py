@@ -12,6 +12,8 @@ from core.ports import Clock
 
 WAIT_S = 15.0
 """A running bot answers within a second or two; closing positions may take longer."""
+SHORT_WAIT_S = 4.0
+"""Where no bot runs in this folder: one elsewhere may still share the database."""
 
 
 def status_text(desk: Desk) -> str:
@@ -42,10 +44,10 @@ def _money(value: Decimal | None) -> str:
     return "unknown" if value is None else f"{value:.2f}"
 
 
-async def ask_bot(journal: HouseJournal, command: str, clock: Clock) -> str | None:
+async def ask_bot(journal: HouseJournal, command: str, clock: Clock, wait_s: float) -> str | None:
     """The running bot's answer; None when none came in time: then no bot runs on this database."""
     request = await journal.ask_console(command, clock.now())
-    until: datetime = clock.now() + timedelta(seconds=WAIT_S)
+    until: datetime = clock.now() + timedelta(seconds=wait_s)
     while clock.now() < until:
         answer = await journal.console_answer(request)
         if answer is not None:

@@ -26,7 +26,7 @@ from core.desk import (
     Tap,
     VersionView,
 )
-from core.errors import PerpilotError
+from core.errors import PerpilotError, UnknownSymbol
 from core.journal import Approval, BreakerEvent, DecisionRecord, Mode, SettingChange
 from core.market import coin
 from core.opinion import Abstention, Opinion
@@ -132,6 +132,7 @@ class TradingDesk:
         async with self._reach.board.scanning():
             scan = await self._kernel.engine.scan(passed)
         self._reach.board.note_scan(scan)
+        self._reach.wake("guard")
         self._reach.wake("outbox")
         found = await self._journal.last_scan(self._account)
         return ScanReport(*found) if found else ScanReport(scan.record, ())
@@ -158,10 +159,16 @@ class TradingDesk:
         )
 
     async def propose_idea(self, idea: ManualIdea, by: str) -> Tap:
-        now = self._clock.now()
-        account = await self._kernel.keeper.look()
-        seed = f"{by}:{now.isoformat()}"
-        found = await plan_idea(idea, self._kernel.circle, account, self._reach.book.rules(), seed)
+        seed = f"{by}:{self._clock.now().isoformat()}"
+        try:
+            account = await self._kernel.keeper.look()
+            found = await plan_idea(idea, self._kernel.circle, account, self._reach.book.rules(), seed)
+        except UnknownSymbol:
+            raise
+        except PerpilotError as error:
+            return Tap(
+                False, "No card: the market cannot be read right now, so nothing is proposed.", (str(error),)
+            )
         if isinstance(found, Reason):
             return Tap(False, f"No card: {found.text}.")
         if isinstance(found, Refused):

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.house import LEASE, LEASE_TTL_S
-from core.errors import AlreadyRunning
+from core.errors import AlreadyRunning, PerpilotError
 from core.journal import HouseJournal
 from core.ports import Clock
+
+
+LOCK_NAME = "perpilot.lock"
 
 
 class LockFile:
@@ -26,11 +29,16 @@ class LockFile:
         self._file: TextIO | None = None
 
     def take(self, owner: str) -> None:
-        """Raises `AlreadyRunning`, naming the holder."""
+        """Raises `AlreadyRunning`, naming the holder, or `PerpilotError` where no file can be."""
         import fcntl
 
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = self._path.open("a+", encoding="utf-8")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            text = f"The lock file {self._path} can't be written ({why}): make its folder writable."
+            raise PerpilotError(text) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -42,6 +50,20 @@ class LockFile:
         file.write(owner)
         file.flush()
         self._file = file
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process holds it now; an unreadable file is held by nobody we could ask."""
+        import fcntl
+
+        try:
+            with self._path.open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def release(self) -> None:
         if self._file is not None:
@@ -56,12 +78,12 @@ def place_name() -> str:
 
 def process_name() -> str:
     """The lock file's holder."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
+    return f"process {os.getpid()} on {socket.gethostname()} in {Path.cwd()}"
 
 
-def token_lock(token: str, directory: Path) -> LockFile:
-    """The lock of one Telegram token on this machine; the token itself is not in the name."""
-    digest = hashlib.sha256(token.encode()).hexdigest()[:16]
+def token_lock(token: str, api_url: str, directory: Path) -> LockFile:
+    """The lock of one bot (a token at its server) on this machine; the token itself is not in the name."""
+    digest = hashlib.sha256(f"{token} {api_url}".encode()).hexdigest()[:16]
     return LockFile(directory / f"perpilot-{os.getuid()}-{digest}.lock")
 
 

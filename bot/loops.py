@@ -11,9 +11,12 @@ from core.journal import DeskJournal
 from core.sim.feed import PriceFeed
 from core.trading.kernel import Kernel
 
-FEED_S = 1.0
-"""Seconds between two prices of an exposed symbol on paper."""
-HOUSE_S = 1.0
+FEED_S, HOUSE_S = 1.0, 1.0
+"""Seconds between two prices of an exposed symbol on paper, and between two rounds of the house."""
+WATCHFUL_S = 5.0
+"""Seconds between two rounds of the guard while a position or a card is open."""
+REAL_PAUSE_S = 0.25
+"""A faster clock does not make these rounds follow closer than this, in real seconds."""
 GUARD_TIMEOUT_S, FEED_TIMEOUT_S, SCAN_TIMEOUT_S = 30.0, 20.0, 600.0
 """Real seconds after which a hung pass is given up and begun again."""
 
@@ -37,6 +40,11 @@ class Passes:
         self._journal = journal
         self._account = account
 
+    @property
+    def is_watchful(self) -> bool:
+        """Something is open that a minute could change."""
+        return bool(self._board.rows) or self._board.open_cards > 0
+
     async def guard(self) -> None:
         self._board.rows = await self._kernel.guard.watch()
         cards = await self._journal.open_approvals(self._account)
@@ -59,21 +67,26 @@ async def pull(feed: PriceFeed, supervisor: Supervisor) -> None:
 
 
 def add_loops(
-    supervisor: Supervisor, passes: Passes, house: House, book: SettingsBook, feed: PriceFeed | None
+    supervisor: Supervisor,
+    passes: Passes,
+    house: House,
+    book: SettingsBook,
+    feed: PriceFeed | None,
+    speed: float,
 ) -> None:
-    """In start order: prices and guarding before scanning."""
+    """In start order: prices and guarding before scanning. `speed`: the clock's seconds per real one."""
+    least_s = REAL_PAUSE_S * speed
     if feed is not None:
+        every_s = max(FEED_S, least_s)
         supervisor.add(
-            Loop("prices", lambda: pull(feed, supervisor), lambda: FEED_S, timeout_s=FEED_TIMEOUT_S)
+            Loop("prices", lambda: pull(feed, supervisor), lambda: every_s, timeout_s=FEED_TIMEOUT_S)
         )
-    supervisor.add(
-        Loop(
-            "guard",
-            passes.guard,
-            lambda: book.settings.position_check_seconds,
-            timeout_s=GUARD_TIMEOUT_S,
-        )
-    )
+
+    def guard_every_s() -> float:
+        longest = float(book.settings.position_check_seconds)
+        return min(longest, max(WATCHFUL_S, least_s)) if passes.is_watchful else longest
+
+    supervisor.add(Loop("guard", passes.guard, guard_every_s, timeout_s=GUARD_TIMEOUT_S))
     supervisor.add(
         Loop(
             "scanner",
@@ -83,4 +96,4 @@ def add_loops(
             timeout_s=SCAN_TIMEOUT_S,
         )
     )
-    supervisor.add(Loop("house", house.tidy, lambda: HOUSE_S))
+    supervisor.add(Loop("house", house.tidy, lambda: max(HOUSE_S, least_s)))

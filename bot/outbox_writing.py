@@ -48,6 +48,7 @@ class Writer:
         account: str,
         is_paper: bool,
         owner_id: int,
+        chart_wait_s: float = CHART_WAIT_S,
     ) -> None:
         """`owner_id`: whose buttons these are; 0 for any owner, as in a group."""
         self._desk = desk
@@ -57,6 +58,7 @@ class Writer:
         self._account = account
         self._is_paper = is_paper
         self._owner_id = owner_id
+        self._chart_wait_s = chart_wait_s
         self._drawing: set[asyncio.Task[bytes]] = set()
 
     async def letter(self, notice: Notice, now: datetime, is_again: bool) -> Letter | None:
@@ -114,7 +116,7 @@ class Writer:
         task = asyncio.create_task(self._drawn(plan))
         self._drawing.add(task)
         task.add_done_callback(self._drawn_late)
-        done, _ = await asyncio.wait({task}, timeout=CHART_WAIT_S)
+        done, _ = await asyncio.wait({task}, timeout=self._chart_wait_s)
         return task.result() if done and task.exception() is None else None
 
     def _drawn_late(self, task: asyncio.Task[bytes]) -> None:

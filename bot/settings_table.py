@@ -155,6 +155,7 @@ class Settings:
         "URL",
         "Replaces scheme and host of every websocket address of the exchange.",
         fallback="the exchange's",
+        is_built=False,
     )
 
     anthropic_api_key: str | None = _key("Claude", aliases=("CLAUDE_API_KEY",))

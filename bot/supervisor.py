@@ -2,8 +2,10 @@
 
 Laws:
 - A task that dies closes entries first, is restarted, and the owner hears of it. Guarding is never given up.
-- Every pass is a heartbeat; `/health` and `/status` read ages from here.
-- A BaseException inside a task is seen, never swallowed.
+- Every pass is a heartbeat; `/health` and `/status` read ages from here. No first pass is late as well.
+- Nothing ends a task silently: a cancellation that is not ours and any other BaseException inside a pass are
+  failures like every other; only the process's own end (and `stop`) is let through.
+- A task that fails and recovers in turns is told of once per `CALM_AFTER_S`, not at every turn.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.desk import LoopView
+from core.errors import PerpilotError
 from core.ports import Clock
 from core.trading.entries import EntryGate
 
@@ -24,6 +28,16 @@ CALM_AFTER_S = 300.0
 """A task that ran this long after a restart has recovered: the next pause is short again."""
 STOP_S = 5.0
 """Longest wait for tasks to end themselves at shutdown."""
+CANCEL_S = 1.0
+"""Longest wait, after that, for tasks that were cancelled."""
+START_GRACE_S = 30.0
+"""Added to every patience: what a first pass or a slow disk may take."""
+PASS_S = 120.0
+"""Longest pass of a loop that names no limit of its own: a hung pass must end some time."""
+
+
+class PassTooLong(PerpilotError):
+    """A pass was given up."""
 
 
 @dataclass(slots=True)
@@ -35,7 +49,7 @@ class Loop:
     every_s: Callable[[], float]
     is_critical: bool = True
     """Entries stay closed while it is broken."""
-    timeout_s: float | None = None
+    timeout_s: float = PASS_S
     """Real seconds that one pass may take."""
     patience: float = 3.0
     """Periods without a pass after which it counts as unhealthy."""
@@ -46,6 +60,12 @@ class Loop:
     failures: int = 0
     fault: str = ""
     """Why the newest pass failed; empty when it did not."""
+    failed_at: float | None = None
+    pause_s: float = FIRST_PAUSE_S
+    """Pause after the next failure."""
+    told_at: float | None = None
+    is_told: bool = False
+    """The owner knows of the present fault."""
 
 
 class Supervisor:
@@ -57,13 +77,17 @@ class Supervisor:
         self._loops: dict[str, Loop] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
+        self._started: float | None = None
 
     def add(self, loop: Loop) -> None:
         self._loops[loop.name] = loop
 
     def start(self) -> None:
+        self._started = self._clock.monotonic()
         for loop in self._loops.values():
-            self._tasks.append(asyncio.create_task(self._keep(loop), name=loop.name))
+            task = asyncio.create_task(self._keep(loop), name=loop.name)
+            task.add_done_callback(partial(self._ended, loop))
+            self._tasks.append(task)
 
     def poke(self, name: str) -> None:
         """Lets a loop run its next pass now."""
@@ -79,7 +103,10 @@ class Supervisor:
         _, late = await asyncio.wait(self._tasks, timeout=STOP_S)
         for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if late:
+            _, stuck = await asyncio.wait(late, timeout=CANCEL_S)
+            for task in stuck:  # it swallows its cancellation; waiting for it would hold up everything else
+                log.error("task would not end: task=%s", task.get_name())
 
     def views(self) -> tuple[LoopView, ...]:
         now = self._clock.monotonic()
@@ -94,55 +121,84 @@ class Supervisor:
 
     def _view(self, loop: Loop, now: float) -> LoopView:
         age = None if loop.last_pass is None else now - loop.last_pass
-        late = age is not None and age > loop.patience * loop.every_s() + 30
+        waited = now - self._started if age is None and self._started is not None else age
+        late = waited is not None and waited > loop.patience * loop.every_s() + START_GRACE_S
         return LoopView(loop.name, age, not (late or loop.fault), loop.fault or ("late" if late else ""))
 
     async def _keep(self, loop: Loop) -> None:
-        pause, since = FIRST_PAUSE_S, self._clock.monotonic()
         while not self._is_stopping:
             try:
                 await self._pass(loop)
-            except Exception as error:  # the supervisor's edge: everything is logged, told and retried
-                if self._clock.monotonic() - since > CALM_AFTER_S:
-                    pause = FIRST_PAUSE_S
-                since = self._clock.monotonic()
+                await self._recovered(loop)
+                rest_s = loop.every_s()
+            except BaseException as error:  # the supervisor's edge: everything is logged, told and retried
+                if _is_the_end(error):
+                    raise
+                rest_s = self._next_pause(loop)
                 await self._failed(loop, error)
-                await self._rest(loop, pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
-                continue
-            await self._recovered(loop)
-            await self._rest(loop, loop.every_s())
+            await self._rest(loop, rest_s)
 
     async def _pass(self, loop: Loop) -> None:
         loop.poked.clear()
-        async with asyncio.timeout(loop.timeout_s):
-            await loop.once()
+        try:
+            async with asyncio.timeout(loop.timeout_s) as limit:
+                await loop.once()
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise PassTooLong(f"a pass took longer than {loop.timeout_s:g} s") from error
         loop.last_pass = self._clock.monotonic()
         loop.passes += 1
 
-    async def _failed(self, loop: Loop, error: Exception) -> None:
+    def _next_pause(self, loop: Loop) -> float:
+        """Twice the one before, from the shortest again after a calm time."""
+        now = self._clock.monotonic()
+        if loop.failed_at is None or now - loop.failed_at > CALM_AFTER_S:
+            loop.pause_s = FIRST_PAUSE_S
+        loop.failed_at = now
+        pause, loop.pause_s = loop.pause_s, min(loop.pause_s * 2, LONGEST_PAUSE_S)
+        return pause
+
+    async def _failed(self, loop: Loop, error: BaseException) -> None:
         loop.failures += 1
-        is_news = not loop.fault
-        loop.fault = str(error) or type(error).__name__
+        loop.fault = _words(error)
         if loop.is_critical:
             self._gate.close(f"task:{loop.name}", f"the {loop.name} task failed: {loop.fault}")
         log.error("task failed: task=%s", loop.name, exc_info=error)
-        if is_news:
-            what = "entries are stopped, it is being restarted" if loop.is_critical else "it is restarted"
-            await self._say(loop, f"The {loop.name} task failed ({loop.fault}); {what}.")
+        now = self._clock.monotonic()
+        if loop.is_told or (loop.told_at is not None and now - loop.told_at <= CALM_AFTER_S):
+            return
+        loop.is_told, loop.told_at = True, now
+        what = "entries are stopped, it is being restarted" if loop.is_critical else "it is restarted"
+        await self._say(loop, f"The {loop.name} task failed ({loop.fault}); {what}.")
 
     async def _recovered(self, loop: Loop) -> None:
         if not loop.fault:
             return
         loop.fault = ""
         self._gate.open(f"task:{loop.name}")
-        await self._say(loop, f"The {loop.name} task works again.")
+        if loop.is_told:
+            loop.is_told = False
+            await self._say(loop, f"The {loop.name} task works again.")
+
+    def _ended(self, loop: Loop, task: asyncio.Task[None]) -> None:
+        """The last line of defence: a task that is gone for good is no secret."""
+        if self._is_stopping:
+            return
+        error = None if task.cancelled() else task.exception()
+        loop.fault = "the task was ended from outside" if error is None else _words(error)
+        if loop.is_critical:
+            self._gate.close(f"task:{loop.name}", f"the {loop.name} task is gone: {loop.fault}")
+        log.critical("task ended: task=%s", loop.name, exc_info=error)
 
     async def _say(self, loop: Loop, text: str) -> None:
+        key = f"task:{loop.name}:{self._clock.now().isoformat()}:{bool(loop.fault)}"
         try:
-            await self._tell(f"task:{loop.name}:{loop.failures}:{bool(loop.fault)}", text)
-        except Exception:  # telling must not end the task that failed
-            log.exception("could not tell: task=%s", loop.name)
+            await self._tell(key, text)
+        except BaseException as error:  # telling must not end the task that failed
+            if _is_the_end(error):
+                raise
+            log.error("could not tell: task=%s", loop.name, exc_info=error)
 
     async def _rest(self, loop: Loop, seconds: float) -> None:
         """Sleeps, or wakes early when poked."""
@@ -154,3 +210,18 @@ class Supervisor:
             for waiting in (sleeping, poked):
                 waiting.cancel()
             await asyncio.gather(sleeping, poked, return_exceptions=True)
+
+
+def _is_the_end(error: BaseException) -> bool:
+    """Whether this task or the process is being ended; a cancellation from within a pass is neither."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+
+
+def _words(error: BaseException) -> str:
+    """For the chat: only texts of ours; a library's may hold an address with a token in it."""
+    if isinstance(error, PerpilotError):
+        return str(error)
+    return f"{type(error).__name__}, details are in the log"

@@ -56,6 +56,11 @@ STOP_S = 1.5
 MAX_BODY = 1_000_000
 WEBHOOK_PATH = "/telegram/webhook"
 
+SECOND_POLLER = (
+    "Another program polls Telegram with this bot's token: a second Perpilot, or somebody who has the token. "
+    "Stop it, or replace the token with /revoke at @BotFather."
+)
+
 Alarm = Callable[[str], Awaitable[None]]
 
 
@@ -142,8 +147,15 @@ class Feeding:
 class Polling:
     """Long polling as a supervised task: `run` until `stop`."""
 
-    def __init__(self, bot: Bot, dispatcher: Dispatcher, alarm: Alarm | None = None) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        dispatcher: Dispatcher,
+        alarm: Alarm | None = None,
+        backoff_s: Sequence[float] = BACKOFF_S,
+    ) -> None:
         self._bot = bot
+        self._backoff_s = backoff_s
         self._feeding = Feeding(bot, dispatcher)
         self._alarm = alarm
         self._offset: int | None = None
@@ -221,8 +233,8 @@ class Polling:
         if self._failures == 1:
             log.warning("telegram out of reach: error=%s", self._problem)
         if isinstance(error, TelegramConflictError):
-            await self._conflict()
-        wait = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
+            await self._conflict(error)
+        wait = self._backoff_s[min(self._failures, len(self._backoff_s)) - 1]
         if isinstance(error, TelegramRetryAfter):
             wait = float(error.retry_after)
         await self._pause(wait)
@@ -231,14 +243,18 @@ class Polling:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _conflict(self) -> None:
+    async def _conflict(self, error: TelegramConflictError) -> None:
         self._conflicts += 1
+        text = SECOND_POLLER
+        if "webhook" in error.message.lower():
+            try:
+                await prepare_polling(self._bot)
+            except NotAllowed as foreign:
+                text = str(foreign)
+            except Unknown:
+                return
         if self._conflicts != CONFLICTS_BEFORE_ALARM:
             return
-        text = (
-            "Another program polls Telegram with this bot's token: a second Perpilot, or somebody who "
-            "has the token. Stop it, or replace the token with /revoke at @BotFather."
-        )
         log.error("telegram conflict: count=%d", self._conflicts)
         if self._alarm is not None:
             await self._alarm(text)

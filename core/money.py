@@ -50,7 +50,7 @@ def nearest_to(value: Decimal, step: Decimal) -> Decimal:
 
 def cents_down(value: Decimal) -> Decimal:
     """Whole cents, towards minus infinity: a gain is never shown larger, a loss never smaller."""
-    return value.quantize(CENT, rounding=ROUND_FLOOR)
+    return _to_multiple(value, CENT, ROUND_FLOOR).quantize(CENT)
 
 
 def _to_multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
@@ -58,5 +58,10 @@ def _to_multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
         raise NotFinite(f"cannot round {value} to a multiple of {step}")
     with localcontext() as context:
         context.prec = 50  # prices times quantities stay exact far beyond any venue's precision
-        multiples = (value / step).to_integral_value(rounding=rounding)
-        return (multiples * step).normalize() + ZERO
+        context.rounding = rounding  # a quotient of more digits must not be carried past its integer
+        try:
+            multiples = (value / step).to_integral_value(rounding=rounding)
+            context.rounding = ROUND_HALF_EVEN  # a sum of zero is plus zero
+            return (multiples * step).normalize() + ZERO
+        except ArithmeticError as error:
+            raise NotFinite(f"cannot round {value} to a multiple of {step}") from error

@@ -20,6 +20,8 @@ DAYS_PER_YEAR = 365
 """Perpetuals trade every day."""
 MIN_DAYS_FOR_RATIOS = 5
 """Below this a daily ratio is noise, so it is not shown."""
+LEAST_DEVIATION = 1e-12
+"""Equal returns differ by this much in floating point; a ratio to it would be a ratio to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Performance:
     trades: int
     wins: int
     losses: int
+    """Trades of exactly nothing are neither."""
     net_pnl: Decimal
     gross_pnl: Decimal
     fees: Decimal
@@ -60,7 +63,7 @@ def performance(trades: Sequence[ClosedTrade], curve: Sequence[EquityPoint], ini
     return Performance(
         trades=count,
         wins=len(gains),
-        losses=count - len(gains),
+        losses=len(losses),
         net_pnl=net,
         gross_pnl=sum((trade.gross_pnl for trade in trades), ZERO),
         fees=sum((trade.fees for trade in trades), ZERO),
@@ -74,7 +77,7 @@ def performance(trades: Sequence[ClosedTrade], curve: Sequence[EquityPoint], ini
         average_reward_risk=_reward_risk(gains, losses),
         sharpe=_sharpe(returns),
         sortino=_sortino(returns),
-        max_drawdown=max_drawdown(equity_path(trades, curve, initial)),
+        max_drawdown=max_drawdown(equity_path(trades, curve, initial), initial),
         largest_loss_share=float(max(losses) / initial) if losses and initial > 0 else None,
     )
 
@@ -95,9 +98,12 @@ def equity_path(
     return path
 
 
-def max_drawdown(path: Sequence[tuple[datetime, Decimal]]) -> float:
-    """Largest fall from a peak as a fraction of that peak; 0 for an empty path."""
-    peak, worst = ZERO, 0.0
+def max_drawdown(path: Sequence[tuple[datetime, Decimal]], opening: Decimal = ZERO) -> float:
+    """Largest fall from a peak as a fraction of that peak; 0 for an empty path.
+
+    `opening` is the peak to begin with: the equity before the first point.
+    """
+    peak, worst = opening, 0.0
     for _, equity in path:
         peak = max(peak, equity)
         if peak > 0:
@@ -138,7 +144,7 @@ def _sharpe(returns: Sequence[float]) -> float | None:
         return None
     mean = sum(returns) / len(returns)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in returns) / (len(returns) - 1))
-    return mean / deviation * math.sqrt(DAYS_PER_YEAR) if deviation > 0 else None
+    return mean / deviation * math.sqrt(DAYS_PER_YEAR) if deviation > LEAST_DEVIATION else None
 
 
 def _sortino(returns: Sequence[float]) -> float | None:
@@ -146,4 +152,4 @@ def _sortino(returns: Sequence[float]) -> float | None:
         return None
     mean = sum(returns) / len(returns)
     downside = math.sqrt(sum(min(value, 0.0) ** 2 for value in returns) / len(returns))
-    return mean / downside * math.sqrt(DAYS_PER_YEAR) if downside > 0 else None
+    return mean / downside * math.sqrt(DAYS_PER_YEAR) if downside > LEAST_DEVIATION else None

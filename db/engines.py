@@ -8,6 +8,8 @@ from one snapshot.
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +64,15 @@ def govern_transactions(engine: Engine, begin: str, pragmas: tuple[str, ...]) ->
 
     @event.listens_for(engine, "connect")
     def _on_connect(driver_connection: Any, _record: object) -> None:
-        driver_connection.isolation_level = None
-        cursor = driver_connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
-        cursor.close()
+        try:
+            driver_connection.isolation_level = None
+            cursor = driver_connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(pragma)
+            cursor.close()
+        except sqlite3.Error:
+            driver_connection.close()  # nobody else has it yet
+            raise
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
@@ -74,10 +80,20 @@ def govern_transactions(engine: Engine, begin: str, pragmas: tuple[str, ...]) ->
 
 
 def make_private_file(path: Path) -> None:
-    """Creates the file and its folder for this user alone; the journal is nobody else's business."""
+    """Creates the file and its folder for this user alone, and sees that it is a database one can write to.
+
+    aiosqlite leaves a thread behind when it can't open a file, so what can't work is found out before it is
+    asked. Raises `OSError` and `sqlite3.Error`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # a lock may go before we write
+                raise
 
 
 def postgresql_pair(address: Address, limits: Limits) -> tuple[AsyncEngine, AsyncEngine]:

@@ -7,6 +7,8 @@ Laws:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from db.journal_booking import BookingPart
 from db.journal_calls import CallPart
 from db.journal_desk import DeskPart
@@ -14,6 +16,15 @@ from db.journal_house import HousePart
 from db.journal_outbox import OutboxPart
 from db.journal_records import RecordPart
 from db.journal_trades import TradePart
+
+if TYPE_CHECKING:
+    from core.journal import DeskJournal, HouseJournal, OutboxJournal, TradeJournal
+    from core.ports import Blobs, CallJournal
+
+    def _speaks_every_protocol(
+        journal: SqlJournal,
+    ) -> tuple[TradeJournal, DeskJournal, OutboxJournal, HouseJournal, CallJournal, Blobs]:
+        return journal, journal, journal, journal, journal, journal
 
 
 class SqlJournal(TradePart, BookingPart, DeskPart, RecordPart, OutboxPart, HousePart, CallPart):

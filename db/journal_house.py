@@ -21,7 +21,7 @@ def acquire_lease(connection: Connection, name: str, owner: str, now: datetime, 
     if row is not None and is_held and row.owner != owner:
         raise AlreadyRunning(
             f"another bot runs here: {row.owner} holds {name!r}"
-            f" until {row.expires_at:%Y-%m-%d %H:%M:%S} UTC; stop it first"
+            f" until {row.expires_at:%Y-%m-%d %H:%M:%S} UTC. Stop it first."
         )
     number = 1 if row is None else row.number + 1
     taken = {"name": name, "owner": owner, "number": number, "acquired_at": now}

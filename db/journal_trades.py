@@ -172,6 +172,11 @@ def show_positions(
         connection.execute(insert(active_position).values(**_position_row(account, trade, position, at)))
 
 
+def shows_positions(connection: Connection, account: str) -> bool:
+    found = select(active_position.c.symbol).where(active_position.c.account == account).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def _position_row(account: str, trade: Trade, position: Position, at: datetime) -> dict[str, object]:
     return {
         "account": account,
@@ -220,7 +225,9 @@ class TradePart(JournalPart):
     async def show_positions(
         self, account: str, positions: Sequence[tuple[Trade, Position]], at: datetime
     ) -> None:
-        await self._write_fenced(lambda c: show_positions(c, account, positions, at))
+        shown: bool = await self._read(lambda c: shows_positions(c, account))
+        if positions or shown:  # mostly neither: then nothing is written
+            await self._write_fenced(lambda c: show_positions(c, account, positions, at))
 
     async def abandon_trade(self, trade: Trade, reason: str, at: datetime, notices: Sequence[Notice]) -> None:
         await self._write_fenced(lambda c: abandon_trade(c, trade, reason, at, notices))

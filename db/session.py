@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -77,7 +77,7 @@ def open_database(
         else:
             make_private_file(address.path)
             engines = sqlite_pair(address)
-    except (OSError, ImportError) as error:
+    except (OSError, ImportError, sqlite3.Error) as error:
         raise JournalError(explain(error, address, limits).sentence) from error
     return AsyncDatabase(address, engines, limits, monotonic)
 
@@ -183,7 +183,7 @@ class InlineDatabase:
     """
 
     def __init__(self, path: Path | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._address = Address(parse_address("sqlite:///inline").url, str(path or "in memory"), path)
+        self._address = Address(URL.create("sqlite"), str(path or "in memory"), path)
         self._monotonic = monotonic
         self._pulse = Pulse(monotonic, path.parent if path else None)
         self._driver = _memory_connection() if path is None else sqlite3.connect(path)

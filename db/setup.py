@@ -47,7 +47,7 @@ async def prepare(database: Database) -> Found:
     """
     found = await database.read(examine)
     if found is Found.EMPTY:
-        await database.write(_create_unless_there)
+        await _create(database)
     elif found is Found.OLDER:
         await back_up_before_migrating(database)
         await database.write(upgrade)
@@ -72,10 +72,13 @@ def examine(connection: Connection) -> Found:
     return Found.EMPTY
 
 
-def _create_unless_there(connection: Connection) -> None:
-    """Another process may have been faster."""
-    if examine(connection) is Found.EMPTY:
-        create_everything(connection)
+async def _create(database: Database) -> None:
+    """Another process may be faster: then its work is ours."""
+    try:
+        await database.write(create_everything)
+    except JournalError:
+        if await database.read(examine) is not Found.CURRENT:
+            raise
 
 
 def upgrade(connection: Connection) -> None:

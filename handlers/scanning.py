@@ -46,7 +46,7 @@ def scan_work(place: Place, desk: Desk, by: str) -> Work:
             await progress.show(scan_progress(done))
 
         report = await desk.scan_now(by, step)
-        await progress.finish(scan_card(report), keyboard([look("❓ Why", "why")]))
+        await progress.finish(scan_card(report, desk.status().unsizeable), keyboard([look("❓ Why", "why")]))
 
     return lambda: in_view(place, scan_progress(None), steps)
 

@@ -34,7 +34,7 @@ def settings_router() -> Router:
             await propose(place, name, value.strip(), user, desk, buttons)
             return
         views = [find(desk, name)] if name else list(desk.settings())
-        shown = setting_card(views[0]) if name else settings_card(views)
+        shown = setting_card(views[0]) if name else settings_card(views, desk.status().unsizeable)
         await say(place, shown, await _keys(views, bool(name), buttons, user) if may_act else None)
 
     return router

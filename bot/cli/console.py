@@ -6,7 +6,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bot.console import ask_bot
+from bot.cli.run import HOME
+from bot.console import SHORT_WAIT_S, WAIT_S, ask_bot
+from bot.instance import LOCK_NAME, LockFile
 from bot.settings import environment, load_settings
 from core.adapters.clock import SystemClock
 from core.errors import PerpilotError
@@ -19,6 +21,7 @@ NO_BOT = "No bot answered on this database: it is not running, or DATABASE_URL n
 
 def run_console(env: Path, command: str) -> int:
     settings = load_settings(environment(env), uses=("storage",))
+    sys.stderr.write("asking the running bot …\n")
     answer = asyncio.run(_ask(settings.database_url, command))
     if answer is None:
         raise PerpilotError(NO_BOT)
@@ -28,9 +31,12 @@ def run_console(env: Path, command: str) -> int:
 
 async def _ask(url: str, command: str) -> str | None:
     clock = SystemClock()
+    is_here = LockFile(HOME / LOCK_NAME).is_held
     database = open_database(url)
     try:
         await prepare(database)
-        return await ask_bot(SqlJournal(database, clock.now), command, clock)
+        return await ask_bot(
+            SqlJournal(database, clock.now), command, clock, WAIT_S if is_here else SHORT_WAIT_S
+        )
     finally:
         await database.close()

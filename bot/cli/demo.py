@@ -27,6 +27,7 @@ SCAN_S = "30"
 """Faster than usual, so that a newcomer sees something happen."""
 APPROVAL_S = 300
 LONGEST_APPROVAL_S = 3_600
+ROOT = Path(__file__).parents[2]
 WORLD = [sys.executable, "-m", "bot.demo.world"]
 
 
@@ -63,6 +64,7 @@ def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) 
         "DEEPSEEK_BASE_URL": addresses["deepseek"],
         "DATABASE_URL": f"sqlite+aiosqlite:///{HOME / 'perpilot.db'}",
         "HTTP_PORT": "0",
+        "LOG_LEVEL": "WARNING",
         "INITIAL_CAPITAL": CAPITAL,
         "TRADING_MODE": "auto" if options.auto else "semi_auto",
         "SCAN_INTERVAL_SECONDS": SCAN_S if options.speed == 1 else "300",
@@ -83,11 +85,11 @@ def world(options: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
     command = [*WORLD, "--seed", str(options.seed), "--port", str(options.port)]
     command += ["--speed", str(options.speed), "--origin-ms", str(time.time_ns() // 1_000_000)]
     if options.replay is not None:
-        command += ["--replay", str(options.replay)]
+        command += ["--replay", str(options.replay.resolve())]
     if options.start_from is not None:
         command += ["--start-from", options.start_from]
     process = subprocess.Popen(  # noqa: S603 - our own module; its own session, so that Ctrl+C is the bot's
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT
     )
     assert process.stdin is not None and process.stdout is not None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -13,18 +14,19 @@ from core.desk import DoctorLine
 from core.errors import PerpilotError
 
 
-def run_doctor(env: Path) -> int:
+def run_doctor(env: Path, notify: bool) -> int:
     """0 when everything that trading needs is well, else 1."""
+    logging.disable(logging.CRITICAL)  # the doctor says what is wrong in his own lines
     settings = load_settings(environment(env), require=("telegram",))
-    lines = asyncio.run(_examine(settings))
+    lines = asyncio.run(_examine(settings, notify))
     sys.stdout.write(doctor.as_text(lines) + "\n")
     return 0 if doctor.is_healthy(lines) else 1
 
 
-async def _examine(settings: Settings) -> tuple[DoctorLine, ...]:
-    from bot.examination import examine
+async def _examine(settings: Settings, notify: bool) -> tuple[DoctorLine, ...]:
+    from bot.cli.examination import examine
 
     try:
-        return await examine(settings, stage_of(settings))
+        return await examine(settings, stage_of(settings), notify)
     except PerpilotError as error:
         return (DoctorLine(False, True, "doctor", str(error), ""),)

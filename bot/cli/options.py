@@ -25,7 +25,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--env", type=Path, default=Path(".env"), help="settings file (default: .env)")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=OneLineParser)
     _demo(commands.add_parser("demo", help="the same bot against stand-ins on loopback: no key, no account"))
-    commands.add_parser("doctor", help="checks everything that trading needs and says how to mend it")
+    doctor = commands.add_parser(
+        "doctor", help="checks everything that trading needs and says how to mend it"
+    )
+    doctor.add_argument("--notify", action="store_true", help="send a test message and wait for its button")
     commands.add_parser("status", help="status of the running bot, without Telegram")
     commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
     commands.add_parser("panic", help="pause and close every position of the running bot, without Telegram")

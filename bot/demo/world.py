@@ -95,8 +95,18 @@ async def play(options: argparse.Namespace) -> None:
     }
     sys.stdout.write(json.dumps(addresses) + "\n")
     sys.stdout.flush()
+    watching = asyncio.create_task(tell_the_end(market), name="end of the replay")
     await _until_told()
+    watching.cancel()
     await asyncio.gather(telegram.stop(), exchange.stop(), advisers.stop())
+
+
+async def tell_the_end(market: Market) -> None:
+    """Says once on the console that the market has stopped, when it has."""
+    while (notice := market.notice(market.now_ms())) is None:  # noqa: ASYNC110 - a market tells nobody
+        await asyncio.sleep(1.0)
+    sys.stderr.write(f"{notice}\n")
+    sys.stderr.flush()
 
 
 def _latency(speed: float) -> tuple[float, float]:

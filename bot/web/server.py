@@ -86,9 +86,9 @@ class WebServer:
 
     async def start(self) -> None:
         """Raises `PerpilotError` with the mend when the port can't be had."""
-        runner = web.AppRunner(self._app, access_log=None)
+        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=STOP_S)
         await runner.setup()
-        site = web.TCPSite(runner, self._settings.host, self._settings.port, shutdown_timeout=STOP_S)
+        site = web.TCPSite(runner, self._settings.host, self._settings.port)
         try:
             await site.start()
         except OSError as error:

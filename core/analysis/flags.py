@@ -95,7 +95,7 @@ def _middle(features: Features, limits: FlagLimits) -> Iterator[Flag]:
     elif support is not None and resistance is not None:
         way = (features.close - support) / (resistance - support)
         if not (way < low or way > high):
-            value = f"{way:.0%} of the way from {support:.6g} to {resistance:.6g}"
+            value = f"{way:.1%} of the way from {support:.6g} to {resistance:.6g}"
             yield Flag("middle", value, threshold, None)
 
 
@@ -113,8 +113,8 @@ def _volatile(features: Features, limits: FlagLimits) -> Iterator[Flag]:
         yield Flag("volatile", UNKNOWN, "a known regime", None)
     elif features.regime is Regime.VOLATILE and not limits.allow_volatile:
         frame = features.frames[FLAG_FRAME]
-        pace = f", 1h ATR {frame.atr / frame.close:.2%} of price" if frame.atr else ""
-        yield Flag("volatile", f"volatile{pace}", "trending or ranging", None)
+        pace = f"1h ATR {frame.atr / frame.close:.2%} of price" if frame.atr else "regime"
+        yield Flag("volatile", pace, "trending or ranging", None)
 
 
 def _timeframes(features: Features, limits: FlagLimits) -> Iterator[Flag]:

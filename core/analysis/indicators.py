@@ -4,6 +4,7 @@ Laws:
 - Every function takes float64 arrays, oldest first, and returns an array of the same length whose warm-up is
   NaN; value `i` uses bars `0..i` only.
 - Input is validated before it comes here (`core.analysis.features`).
+- pandas and `ta` are imported on first use: they take a third of a second of every start.
 - `ta` computes what it computes rightly and cheaply: EMA and MACD. The others are our own and tested equal to
   `ta` where it is right: it calls a flat market RSI 100, walks ATR and ADX row by row (answering 0 while they
   warm up), counts an unchanged close as buying volume, and takes five times as long for RSI and Bollinger.
@@ -12,12 +13,14 @@ Laws:
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from ta.trend import MACD, ema_indicator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +37,9 @@ VOLUME_BARS = 20
 
 def ema(values: Floats, bars: int) -> Floats:
     """Seeded with the first value; NaN for the first `bars - 1`."""
+    import pandas as pd
+    from ta.trend import ema_indicator
+
     return _array(ema_indicator(pd.Series(values), bars))
 
 
@@ -51,6 +57,9 @@ def rsi(close: Floats, bars: int = RSI_BARS) -> Floats:
 
 def macd(close: Floats) -> tuple[Floats, Floats, Floats]:
     """Line, signal and histogram; 12/26/9, price units."""
+    import pandas as pd
+    from ta.trend import MACD
+
     indicator = MACD(pd.Series(close))
     line, signal = _array(indicator.macd()), _array(indicator.macd_signal())
     return line, signal, line - signal
@@ -130,6 +139,8 @@ def wilder(values: Floats, bars: int) -> Floats:
 
 def _smoothed_from_zero(values: Floats, bars: int) -> Floats:
     """Wilder's weights without a seed; right only inside a ratio of two, where the missing weight cancels."""
+    import pandas as pd
+
     return _array(pd.Series(values).ewm(alpha=1 / bars, adjust=False).mean())
 
 

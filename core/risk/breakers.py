@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from core.risk.limits import Limits
@@ -84,11 +84,11 @@ def losses_in_a_row(trades: Sequence[ClosedTrade], since: datetime | None) -> in
 
 def clears_by_rule(name: str, tripped_at: datetime, now: datetime) -> bool:
     """The day's breaker reopens on the next UTC day."""
-    return name == DAILY_LOSS and now.date() > tripped_at.date()
+    return name == DAILY_LOSS and now.astimezone(UTC).date() > tripped_at.astimezone(UTC).date()
 
 
 def _fall(start: Decimal | None, equity: Decimal | None) -> Decimal | None:
     """Fraction lost since `start`; 0 when it grew."""
-    if start is None or equity is None or not start > 0:
+    if start is None or equity is None or not (start.is_finite() and equity.is_finite() and start > 0):
         return None
     return max((start - equity) / start, Decimal(0))

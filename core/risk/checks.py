@@ -8,55 +8,33 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Iterator
 
-from core.market import Instrument, Quote, Side
+from core.market import Side
 from core.money import ZERO, floor_to
-from core.opinion import Flags
 from core.plan import _SEAL, Cleared, Origin, Plan, Reason, Refused
-from core.risk.account import Account
-from core.risk.limits import Limits
-from core.risk.margin import distance
-from core.risk.planning import needed_risk
+from core.risk import soundness
+from core.risk.case import Case, Check
+from core.risk.margin import distance, room
+from core.risk.planning import tolerated_drift
+from core.risk.sizing import entry_fee, size_mend, smallest_order, smallest_quantity
 
+__all__ = ["CHECKS", "Case", "Check", "examine"]
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One plan and everything it is judged by."""
+EARLIEST_S = -5.0
+"""Seconds that a fact may seem to come from the future: clocks of two machines differ."""
 
-    plan: Plan
-    quote: Quote
-    instrument: Instrument
-    account: Account
-    flags: Flags
-    limits: Limits
-    now: datetime
-
-
-Check = Callable[[Case], Iterator[Reason]]
+BEST_SCORE = 100.0
 
 
 def examine(case: Case) -> Cleared[Plan] | Refused:
     """Runs every check; clears the plan only when none objects."""
-    reasons = tuple(_finite(case))  # later checks compare, and a NaN cannot be compared
+    reasons = tuple(soundness.finite(case))
+    reasons = reasons or tuple(soundness.positive(case))
     reasons = reasons or tuple(reason for check in CHECKS for reason in check(case))
     if reasons:
         return Refused(case.plan, reasons)
     return Cleared(case.plan, case.now, _SEAL)
-
-
-def _finite(case: Case) -> Iterator[Reason]:
-    for figures in (case.plan, case.quote, case.account):
-        for field in fields(figures):
-            value = getattr(figures, field.name)
-            if isinstance(value, Decimal) and not value.is_finite():
-                yield Reason("finite", f"{field.name} is {value}, not a finite number")
-    for target in case.plan.targets:
-        if not (target.price.is_finite() and target.share.is_finite()):
-            yield Reason("finite", f"target {target.price} × {target.share} is not finite")
 
 
 def _entries_allowed(case: Case) -> Iterator[Reason]:
@@ -68,15 +46,15 @@ def _entries_allowed(case: Case) -> Iterator[Reason]:
 
 def _equity_known(case: Case) -> Iterator[Reason]:
     account = case.account
-    figures = {"equity": account.equity, "available margin": account.available}
-    figures |= {"the day's opening equity": account.day_opening, "peak equity": account.peak}
+    figures = {"equity": account.equity, "the wallet": account.wallet, "peak equity": account.peak}
+    figures |= {"available margin": account.available, "the day's opening equity": account.day_opening}
     for name, value in figures.items():
-        if value is None or not value.is_finite():
+        if value is None:
             yield Reason("equity", f"{name} is unknown")
         elif name == "equity" and not value > 0:
             yield Reason("equity", f"equity {value} is not above 0")
     age = (case.now - account.at).total_seconds()
-    if not age <= case.limits.max_quote_age_s:
+    if not EARLIEST_S <= age <= case.limits.max_quote_age_s:
         yield Reason(
             "equity", f"the account was last seen {age:.0f} s ago, limit {case.limits.max_quote_age_s:.0f} s"
         )
@@ -84,36 +62,23 @@ def _equity_known(case: Case) -> Iterator[Reason]:
 
 def _stop_in_place(case: Case) -> Iterator[Reason]:
     plan, limits = case.plan, case.limits
-    if not (plan.stop.is_finite() and plan.stop > 0 and plan.entry.is_finite() and plan.entry > 0):
-        yield Reason("stop", f"stop {plan.stop} and entry {plan.entry} must be finite prices above 0")
+    if not plan.stop > 0:
+        yield Reason("stop", f"stop {plan.stop} must be a price above 0")
         return
-    if not (plan.entry - plan.stop) * plan.side.sign > 0:
+    away = (plan.entry - plan.stop) * plan.side.sign
+    if not away > 0:
         side = "below" if plan.side is Side.LONG else "above"
         yield Reason("stop", f"stop {plan.stop} must be {side} entry {plan.entry} for a {plan.side}")
         return
-    away = distance(plan.entry, plan.stop)
-    tick = case.instrument.tick / plan.entry  # rounding to the tick may move the stop by this much
-    if not away >= limits.min_stop - tick:
-        yield Reason(
-            "stop_distance",
-            f"stop distance {away:.4f} is under MIN_STOP_LOSS_PERCENT {limits.min_stop}",
-        )
-    if not away <= limits.max_stop + tick:
-        yield Reason(
-            "stop_distance", f"stop distance {away:.4f} is over MAX_STOP_LOSS_PERCENT {limits.max_stop}"
-        )
-
-
-def _targets_in_place(case: Case) -> Iterator[Reason]:
-    plan = case.plan
-    if not plan.targets or sum((target.share for target in plan.targets), ZERO) != 1:
-        yield Reason("targets", "the shares of the targets must sum to 1")
-    for target in plan.targets:
-        if not (target.price - plan.entry) * plan.side.sign > 0:
-            side = "above" if plan.side is Side.LONG else "below"
-            yield Reason(
-                "targets", f"target {target.price} must be {side} entry {plan.entry} for a {plan.side}"
-            )
+    if floor_to(plan.stop, case.instrument.tick) != plan.stop:
+        yield Reason("stop", f"stop {plan.stop} must be a multiple of the tick {case.instrument.tick}")
+    share = distance(plan.entry, plan.stop)
+    if not away >= limits.min_stop * plan.entry:
+        text = f"stop distance {share:.4f} is under MIN_STOP_LOSS_PERCENT {limits.min_stop}"
+        yield Reason("stop_distance", text)
+    if not away <= limits.max_stop * plan.entry:
+        text = f"stop distance {share:.4f} is over MAX_STOP_LOSS_PERCENT {limits.max_stop}"
+        yield Reason("stop_distance", text)
 
 
 def _loss_bounded(case: Case) -> Iterator[Reason]:
@@ -144,9 +109,13 @@ def _leverage_bounded(case: Case) -> Iterator[Reason]:
         yield Reason(
             "leverage", f"leverage {plan.leverage} must be between 1 and MAX_LEVERAGE {limits.max_leverage}"
         )
-    allowed = case.instrument.tier_for(plan.notional).max_leverage
+    allowed, most = case.instrument.tier_for(plan.notional).max_leverage, case.instrument.tiers[-1].cap
     if not plan.leverage <= allowed:
-        yield Reason("leverage", f"the venue allows {allowed}x at {plan.notional:.0f} USDT")
+        text = f"leverage {plan.leverage} is over the {allowed}x that the venue allows"
+        yield Reason("leverage", f"{text} at {plan.notional:.0f} USDT")
+    if not plan.notional <= most:
+        text = f"size {plan.notional:.0f} USDT is over the venue's largest position {most:.0f}"
+        yield Reason("leverage", text)
 
 
 def _margin_bounded(case: Case) -> Iterator[Reason]:
@@ -157,8 +126,13 @@ def _margin_bounded(case: Case) -> Iterator[Reason]:
             f"margin {plan.margin:.2f} is over POSITION_SIZE_PERCENT {case.limits.position_size} "
             f"of equity {account.equity:.2f}",
         )
-    if account.available is not None and not plan.margin <= account.available:
-        yield Reason("margin", f"margin {plan.margin:.2f} is over the available {account.available:.2f}")
+    fee = entry_fee(plan.notional, case.instrument)
+    if account.available is not None and not plan.margin + fee <= account.available:
+        yield Reason(
+            "margin",
+            f"margin {plan.margin:.2f} and the entry fee {fee:.2f} are over the available "
+            f"{account.available:.2f}",
+        )
 
 
 def _places_left(case: Case) -> Iterator[Reason]:
@@ -184,27 +158,40 @@ def _venue_minimums(case: Case) -> Iterator[Reason]:
             "minimums",
             f"quantity {plan.quantity} must be whole lots of {rules.lot} up to {rules.max_quantity}",
         )
-    if plan.quantity >= rules.min_quantity and plan.quantity > 0 and plan.notional >= rules.min_notional:
+    measured = plan.quantity * min(plan.entry, case.quote.mark)  # the venue may measure at either
+    if plan.quantity > 0 and plan.quantity >= rules.min_quantity and measured >= rules.min_notional:
         return
-    needed, equity = needed_risk(rules, case.quote.mark, case.limits), case.account.equity
-    mend = ""
-    if equity is not None and equity > 0:
-        fraction = (needed / equity * Decimal("1.001")).quantize(Decimal("0.0001"), rounding="ROUND_CEILING")
-        mend = f"RISK_PER_TRADE={fraction}" if fraction <= case.limits.max_trade_loss else ""
-        mend = mend or f"equity of {needed / case.limits.risk_per_trade:.0f} USDT"
     yield Reason(
         "minimums",
-        f"size {plan.quantity} ({plan.notional:.2f} USDT) is under the venue's smallest order "
+        f"size {plan.quantity} ({measured:.2f} USDT) is under the venue's smallest order "
         f"({rules.min_quantity}, {rules.min_notional} USDT)",
-        mend,
+        _mend_of_size(case),
     )
+
+
+def _mend_of_size(case: Case) -> str:
+    """For this very plan's stop and leverage; empty where the size is not what stands in the way."""
+    plan, equity = case.plan, case.account.equity
+    if equity is None or not (plan.stop > 0 and plan.leverage >= 1):
+        return ""
+    least, rules = smallest_quantity(case.instrument, min(plan.entry, case.quote.mark)), case.instrument
+    if not (least <= rules.max_quantity and least * plan.entry <= rules.tiers[-1].cap):
+        return ""
+    small = smallest_order(
+        plan.side, plan.entry, plan.stop, case.quote.mark, plan.leverage, case.instrument, case.limits
+    )
+    if not small.loss > 0:
+        return ""
+    if plan.full_size_loss > plan.loss_at_stop and small.loss <= plan.full_size_loss:
+        return "the full size"
+    return size_mend(small, equity, case.limits, is_manual=plan.origin is Origin.MANUAL)
 
 
 def _liquidation_far(case: Case) -> Iterator[Reason]:
     plan, limits = case.plan, case.limits
     if not plan.quantity > 0:
         return
-    away = (plan.entry - plan.liquidation) * plan.side.sign / plan.entry
+    away = room(plan.side, plan.entry, plan.liquidation)
     stop = distance(plan.entry, plan.stop)
     if not away >= limits.liquidation_per_stop * stop:
         yield Reason(
@@ -278,13 +265,25 @@ def _cooled_down(case: Case) -> Iterator[Reason]:
 
 def _facts_fresh(case: Case) -> Iterator[Reason]:
     quote_age = (case.now - case.quote.at).total_seconds()
-    if not -5 <= quote_age <= case.limits.max_quote_age_s:
-        yield Reason("freshness", f"the price is {quote_age:.0f} s old")
+    if not EARLIEST_S <= quote_age <= case.limits.max_quote_age_s:
+        limit = case.limits.max_quote_age_s
+        yield Reason("freshness", f"the price is {quote_age:.0f} s old, limit {limit:.0f} s")
     bars_age = (case.now - case.plan.bar_closed_at).total_seconds()
-    if case.plan.origin is Origin.SCAN and not bars_age <= case.limits.max_bars_age_s:
-        yield Reason("freshness", f"the last closed bar is {bars_age / 60:.0f} min old")
+    if case.plan.origin is Origin.SCAN and not EARLIEST_S <= bars_age <= case.limits.max_bars_age_s:
+        limit = case.limits.max_bars_age_s
+        text = f"the last closed bar is {bars_age / 60:.1f} min old, limit {limit / 60:.1f} min"
+        yield Reason("freshness", text)
     if not case.quote.spread_fraction <= case.limits.max_spread:
         yield Reason("spread", f"spread {case.quote.spread_fraction:.4f} is over {case.limits.max_spread}")
+
+
+def _price_near(case: Case) -> Iterator[Reason]:
+    """Loss and size were worked out at the plan's entry; an order pays what the market asks now."""
+    plan, price = case.plan, case.quote.taking(case.plan.side)
+    drift, most = distance(plan.entry, price), tolerated_drift(case.limits)
+    if not drift <= most:
+        text = f"the price {price} is {drift:.4f} from the plan's entry {plan.entry}, limit {most}"
+        yield Reason("drift", text)
 
 
 def _judged_well(case: Case) -> Iterator[Reason]:
@@ -298,11 +297,17 @@ def _judged_well(case: Case) -> Iterator[Reason]:
     if plan.verdict is None:
         yield Reason("verdict", "no verdict stands behind this plan")
         return
+    if plan.verdict.stance.side is not plan.side:
+        yield Reason("verdict", f"the verdict is {plan.verdict.stance}, the plan is {plan.side}")
+    if not 0 <= plan.verdict.confidence <= 1:
+        yield Reason("confidence", f"confidence {plan.verdict.confidence} must be between 0 and 1")
     if not plan.verdict.confidence >= limits.min_confidence:
         yield Reason(
             "confidence",
             f"confidence {plan.verdict.confidence:.2f} is under MIN_AI_CONFIDENCE {limits.min_confidence}",
         )
+    if not plan.score.total <= BEST_SCORE:
+        yield Reason("score", f"score {plan.score.total} must be between 0 and {BEST_SCORE:.0f}")
     if not plan.score.total >= limits.min_score:
         yield Reason(
             "score", f"score {plan.score.total:.0f} is under MIN_OPPORTUNITY_SCORE {limits.min_score:.0f}"
@@ -312,8 +317,10 @@ def _judged_well(case: Case) -> Iterator[Reason]:
 CHECKS: tuple[Check, ...] = (
     _entries_allowed,
     _equity_known,
+    soundness.of_one_symbol,
     _stop_in_place,
-    _targets_in_place,
+    soundness.sensible_targets,
+    soundness.true_to_itself,
     _loss_bounded,
     _leverage_bounded,
     _margin_bounded,
@@ -325,5 +332,6 @@ CHECKS: tuple[Check, ...] = (
     _same_direction,
     _cooled_down,
     _facts_fresh,
+    _price_near,
     _judged_well,
 )

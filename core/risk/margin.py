@@ -3,6 +3,11 @@
 Liquidation of one isolated one-way position follows Binance's published formula
 ("How to Calculate Liquidation Price of USDⓈ-M Futures Contracts"), with no other positions:
 `(margin + deduction - sign·quantity·entry) / (quantity·(rate - sign))`.
+
+The bracket is that of the notional at the liquidation price itself, not at the entry: a short grows into
+higher brackets, a long shrinks into lower ones. Maintenance margin is continuous and its rate only rises with
+the notional, so it is the largest of all brackets' lines, and the margin meets it at the nearest of their
+prices. The entry's bracket alone would place liquidation too far away, on both sides.
 """
 
 from __future__ import annotations
@@ -36,18 +41,21 @@ def round_trip_result(
 def liquidation_price(
     side: Side, quantity: Decimal, entry: Decimal, margin: Decimal, instrument: Instrument
 ) -> Decimal:
-    """Mark price at which the venue takes the position; 0 when a long can't be liquidated.
-
-    The bracket is the one of the entry's notional.
-    """
-    tier = instrument.tier_for(quantity * entry)
+    """Mark price at which the venue takes the position; 0 when a long can't be liquidated."""
     sign = side.sign
-    price = (margin + tier.maintenance_deduction - sign * quantity * entry) / (
-        quantity * (tier.maintenance_rate - sign)
+    prices = (
+        (margin + tier.maintenance_deduction - sign * quantity * entry)
+        / (quantity * (tier.maintenance_rate - sign))
+        for tier in instrument.tiers
     )
-    return max(price, ZERO)
+    return max(*prices, ZERO) if side is Side.LONG else min(prices)
 
 
 def distance(price: Decimal, other: Decimal) -> Decimal:
     """|price - other| ÷ price."""
     return abs(price - other) / price
+
+
+def room(side: Side, price: Decimal, far: Decimal) -> Decimal:
+    """Fraction of `price` that it may move the losing way before `far`; negative when it is passed."""
+    return (price - far) * side.sign / price

@@ -22,7 +22,12 @@ class VirtualClock:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        """Raises `ValueError` for a negative span."""
+        self.set(self._now + timedelta(seconds=seconds))
+
+    def reach(self, moment: datetime) -> None:
+        """Goes on to `moment`; where somebody's waiting has taken longer than that, time stays."""
+        self._now = max(self._now, moment)
 
     def set(self, moment: datetime) -> None:
         """Raises `ValueError` when `moment` lies in the past."""

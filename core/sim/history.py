@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import BadMarketFacts, UnknownSymbol
-from core.market import TIMEFRAMES, Background, Candles, Instrument, Quote, from_ms, to_ms
+from core.market import TIMEFRAMES, Background, Candles, Instrument, Quote, Side, from_ms, to_ms
 from core.money import exact, nearest_to
 from core.ports import Clock
+
+HOUR_MS = 3_600_000
+
+Path = tuple[float, float, float, float]
+"""Four prices inside one bar, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,13 @@ class HistoryMarket:
         funding: Mapping[str, Funding] | None = None,
         half_spread: Decimal = Decimal("0.00005"),
     ) -> None:
-        """`bars`: symbol → `(n, 6) float64`, contiguous, oldest first, as `Candles.rows`."""
+        """`bars`: symbol → `(n, 6) float64`, oldest first, as `Candles.rows`.
+
+        Raises `BadMarketFacts` where bars are missing or out of order.
+        """
+        for symbol, rows in bars.items():
+            _require_gapless(symbol, rows, TIMEFRAMES[base_timeframe])
         self._bars = bars
-        self._base = base_timeframe
         self._instruments = instruments
         self._clock = clock
         self._funding = funding or {}
@@ -63,14 +72,15 @@ class HistoryMarket:
         return self._quote(symbol)
 
     async def background(self, symbol: str) -> Background:
+        """The rate is the last one settled. When the next one comes is known ahead; its rate is not."""
         funding = self._funding.get(symbol)
-        now_ms = to_ms(self._clock.now())
-        rate, next_at = None, None
+        rate, hours, next_at = None, None, None
         if funding is not None:
-            index = int(np.searchsorted(funding.at_ms, now_ms, side="right"))
+            index = int(np.searchsorted(funding.at_ms, to_ms(self._clock.now()), side="right"))
             rate = float(funding.rate[index - 1]) if index else None
             next_at = from_ms(int(funding.at_ms[index])) if index < len(funding.at_ms) else None
-        return Background(symbol, rate, 8.0, next_at, None, None, self._clock.now())
+            hours = _interval_h(funding, index)
+        return Background(symbol, rate, hours, next_at, None, None, self._clock.now())
 
     async def instrument(self, symbol: str) -> Instrument:
         try:
@@ -84,12 +94,13 @@ class HistoryMarket:
     def settlements(
         self, symbol: str, after: datetime, until: datetime
     ) -> Iterator[tuple[datetime, Decimal]]:
-        """Funding settled in (after, until]."""
+        """Funding settled in (after, until], nothing later than the clock."""
         funding = self._funding.get(symbol)
         if funding is None:
             return
+        latest = min(until, self._clock.now())
         first = int(np.searchsorted(funding.at_ms, to_ms(after), side="right"))
-        last = int(np.searchsorted(funding.at_ms, to_ms(until), side="right"))
+        last = int(np.searchsorted(funding.at_ms, to_ms(latest), side="right"))
         for index in range(first, last):
             yield from_ms(int(funding.at_ms[index])), exact(float(funding.rate[index]))
 
@@ -112,13 +123,14 @@ class HistoryMarket:
 
 def aggregate(rows: NDArray[np.float64], length_ms: int) -> NDArray[np.float64]:
     """Whole bars of `length_ms` from contiguous smaller ones; parts at either end are dropped."""
-    step = int(rows[1, 0] - rows[0, 0])
+    step = int(rows[1, 0] - rows[0, 0]) if len(rows) > 1 else length_ms
     if length_ms == step:
         return rows
     if length_ms % step:
         raise BadMarketFacts(f"bars of {step} ms cannot be joined to {length_ms} ms")
     per = length_ms // step
-    first = int(np.argmax(rows[:, 0] % length_ms == 0))
+    starts = np.flatnonzero(rows[:, 0] % length_ms == 0)
+    first = int(starts[0]) if len(starts) else len(rows)
     count = (len(rows) - first) // per
     groups = rows[first : first + count * per].reshape(count, per, 6)
     return np.column_stack(
@@ -133,7 +145,39 @@ def aggregate(rows: NDArray[np.float64], length_ms: int) -> NDArray[np.float64]:
     )
 
 
-def path_of(row: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Four prices inside one bar: a rising bar visits its low first, a falling one its high."""
+def path_of(row: NDArray[np.float64], held: Side | None = None) -> Path:
+    """Open, one extreme, the other, close.
+
+    For the side of a held position its adverse extreme comes first: where the bar holds both stop and
+    target, the stop is what happened. Otherwise a rising bar visits its low first, a falling one its high.
+    """
     open_, high, low, close = (float(value) for value in row[1:5])
-    return (open_, low, high, close) if close >= open_ else (open_, high, low, close)
+    low_first = held is Side.LONG if held is not None else close >= open_
+    return (open_, low, high, close) if low_first else (open_, high, low, close)
+
+
+def passage(start: float, end: float, triggers: Iterable[Decimal]) -> list[float]:
+    """The prices on the way from `start` to `end` at which an order triggers, then `end`.
+
+    A candle tells only its extremes, but the price went through everything between them: an order that is
+    passed is filled at its trigger, neither worse (a stop) nor better (a target).
+    """
+    low, high = min(start, end), max(start, end)
+    passed = {float(trigger) for trigger in triggers if low < trigger < high}
+    return [*sorted(passed, reverse=end < start), end]
+
+
+def _interval_h(funding: Funding, index: int) -> float | None:
+    """Hours from the settlement before now to the next; where the record ends, from the last two."""
+    last = min(index, len(funding.at_ms) - 1)
+    if last < 1:
+        return None
+    return float(funding.at_ms[last] - funding.at_ms[last - 1]) / HOUR_MS
+
+
+def _require_gapless(symbol: str, rows: NDArray[np.float64], step_ms: int) -> None:
+    steps = np.diff(rows[:, 0])
+    wrong = np.flatnonzero(steps != step_ms)
+    if len(wrong):
+        at = from_ms(int(rows[wrong[0], 0]))
+        raise BadMarketFacts(f"{symbol}: the bar after {at} is missing or out of order")

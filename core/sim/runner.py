@@ -6,7 +6,7 @@ something, and at least every `guard_every_s`; scans come at their own interval.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 
 from core.analysis.flags import FlagLimits
 from core.journal import Mode
-from core.market import TIMEFRAMES, from_ms
+from core.market import TIMEFRAMES, Side, from_ms, to_ms
 from core.opinion import Decider, Features
 from core.ports import AdviserPanel, Blobs
 from core.risk.limits import Limits
 from core.sim.clock import VirtualClock
-from core.sim.history import HistoryMarket, path_of
+from core.sim.history import HistoryMarket, Path, passage, path_of
 from core.sim.venue import SimVenue
 from core.trading.accounts import AccountJournal
 from core.trading.decide import Rules
 from core.trading.engine import Course
 from core.trading.kernel import Kernel, Ports, build_kernel
+
+KEEP_MARKS_S = 3600.0
+"""A simulation is seldom taken up again: its marks are saved once an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,13 @@ class Simulation:
         self.journal = journal
         self.settings = settings
         self.venue = SimVenue(
-            settings.account, settings.deposit, market.quote, market.instrument, clock.now, blobs
+            settings.account,
+            settings.deposit,
+            market.quote,
+            market.instrument,
+            clock.now,
+            blobs,
+            keep_marks_s=KEEP_MARKS_S,
         )
         rules = Rules(settings.limits, settings.flags, settings.decider)
         self.kernel: Kernel = build_kernel(
@@ -69,6 +78,7 @@ class Simulation:
         )
         self._next_scan: datetime | None = None
         self._next_guard: datetime | None = None
+        self._funded_until: datetime | None = None
 
     async def open(self) -> None:
         state = self.settings
@@ -79,35 +89,57 @@ class Simulation:
 
     async def run(
         self,
-        bars: dict[str, NDArray[np.float64]],
+        bars: Mapping[str, NDArray[np.float64]],
         timeframe: str,
         first: datetime,
         last: datetime,
         each: Callable[[Simulation], None] | None = None,
     ) -> None:
-        """Walks [first, last); `each` looks on after every price."""
-        length = TIMEFRAMES[timeframe]
-        rows = {symbol: table[_between(table, first, last)] for symbol, table in bars.items()}
-        count = min(len(table) for table in rows.values())
-        for index in range(count):
-            opened = from_ms(int(next(iter(rows.values()))[index, 0]))
-            await self._settle_funding(opened)
-            for part in range(4):
-                self.clock.set(opened + timedelta(milliseconds=length * part / 4))
-                await self._price({symbol: path_of(table[index])[part] for symbol, table in rows.items()})
-                if each is not None:
-                    each(self)
-            self.clock.set(opened + timedelta(milliseconds=length))
-            await self._scan_when_due()
+        """Walks the bars that open in [first, last); `each` looks on after every price and every scan.
 
-    async def _price(self, prices: dict[str, float]) -> None:
+        A symbol takes part from its first bar to its last: bars are matched by their time.
+        """
+        length = TIMEFRAMES[timeframe]
+        looking_on = each or (lambda simulation: None)
+        for opened_ms in range(-(-to_ms(first) // length) * length, to_ms(last), length):
+            paths = {
+                symbol: path_of(row, self._held(symbol))
+                for symbol, table in bars.items()
+                if (row := _bar_at(table, opened_ms, length)) is not None
+            }
+            if not paths:
+                continue
+            for part in range(4):
+                self.clock.reach(from_ms(opened_ms) + timedelta(milliseconds=length * part / 3))
+                await self._price(paths, part)
+                looking_on(self)
+            await self._settle_funding()
+            await self._scan_when_due()
+            looking_on(self)
+
+    def _held(self, symbol: str) -> Side | None:
+        held = self.venue.state.holdings.get(symbol)
+        return held.side if held is not None else None
+
+    async def _price(self, paths: Mapping[str, Path], part: int) -> None:
+        """Every symbol's price goes on to the next of its path; from bar to bar it jumps."""
         executed = False
-        for symbol, price in prices.items():
-            executed |= await self.venue.on_quote(self.market.set_price(symbol, price))
-        now = self.clock.now()
-        if executed or self._next_guard is None or now >= self._next_guard:
-            self._next_guard = now + timedelta(seconds=self.settings.guard_every_s)
-            await self.kernel.guard.watch()
+        for symbol, path in paths.items():
+            start = path[part - 1] if part else path[0]
+            for price in passage(start, path[part], self.venue.state.triggers(symbol)):
+                executed |= await self.venue.on_quote(self.market.set_price(symbol, price))
+        if executed or self._is_guard_due():
+            await self._guard()
+
+    def _is_guard_due(self) -> bool:
+        """While nothing is open, the guard has only cards to look at."""
+        if self.settings.mode is Mode.AUTO and not self.venue.exposed():
+            return False
+        return self._next_guard is None or self.clock.now() >= self._next_guard
+
+    async def _guard(self) -> None:
+        self._next_guard = self.clock.now() + timedelta(seconds=self.settings.guard_every_s)
+        await self.kernel.guard.watch()
 
     async def _scan_when_due(self) -> None:
         now = self.clock.now()
@@ -115,13 +147,15 @@ class Simulation:
             return
         self._next_scan = now + timedelta(seconds=self.settings.scan_every_s)
         await self.kernel.engine.scan()
-        await self.kernel.guard.watch()
+        await self._guard()
 
-    async def _settle_funding(self, until: datetime) -> None:
+    async def _settle_funding(self) -> None:
+        """What was due since the last bar, before anything new is opened at this moment."""
+        now = self.clock.now()
         for symbol in self.venue.exposed():
-            since = self.venue.state.seen_at.get(symbol, until)
-            for at, rate in self.market.settlements(symbol, since, until):
+            for at, rate in self.market.settlements(symbol, self._funded_until or now, now):
                 await self.venue.on_funding(symbol, rate, at)
+        self._funded_until = now
 
     def _course(self, rules: Rules) -> Callable[[], Awaitable[Course]]:
         async def course() -> Course:
@@ -134,6 +168,7 @@ async def inline(work: Callable[[], Features]) -> Features:
     return work()
 
 
-def _between(table: NDArray[np.float64], first: datetime, last: datetime) -> slice:
-    start, stop = first.timestamp() * 1000, last.timestamp() * 1000
-    return slice(int(np.searchsorted(table[:, 0], start)), int(np.searchsorted(table[:, 0], stop)))
+def _bar_at(table: NDArray[np.float64], opened_ms: int, length_ms: int) -> NDArray[np.float64] | None:
+    """The bar that opens then; `table` is gapless."""
+    index = (opened_ms - int(table[0, 0])) // length_ms
+    return table[index] if 0 <= index < len(table) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -24,6 +24,8 @@ log = logging.getLogger("perpilot.account")
 
 RECENT_TRADES = 200
 """Enough for cooldowns and losing streaks."""
+MIDNIGHT_GAP = timedelta(minutes=15)
+"""An equity seen this short before the new day's first look is the day's opening equity."""
 
 
 class AccountJournal(TradeJournal, DeskJournal, Protocol):
@@ -60,6 +62,7 @@ class AccountKeeper:
         self.last_account: Account | None = None
         self.last_readings: tuple[breakers.Reading, ...] = ()
         self.open_events: tuple[BreakerEvent, ...] = ()
+        self._day: date | None = None
 
     async def look(self, without_card: str | None = None) -> Account:
         """The account now. What cannot be read is None, which every check refuses.
@@ -82,9 +85,12 @@ class AccountKeeper:
         equity = sight.balance.equity if sight is not None else None
         day_opening, peak = await self._baselines(equity, now)
         streak = breakers.losses_in_a_row(recent, await self._streak_start())
+        state = await self._journal.account_state(self.account)
         health = breakers.Health(equity, day_opening, peak, streak)
         tripped = await self._check_breakers(health, now)
         ours = {trade.symbol for trade in trades}
+        foreign = [p for p in sight.positions if p.symbol not in ours] if sight else []
+        risks += [OpenRisk(p.symbol, p.side, max(p.margin + p.unrealised, ZERO)) for p in foreign]
         account = Account(
             name=self.account,
             equity=equity,
@@ -96,16 +102,19 @@ class AccountKeeper:
             open_risks=tuple(risks),
             last_closed={trade.symbol: trade.closed_at for trade in recent},
             open_breakers=tuple(event.name for event in tripped),
-            closed_to_entries=self._gate.text,
-            foreign_symbols=frozenset(p.symbol for p in sight.positions if p.symbol not in ours)
-            if sight
-            else frozenset(),
+            closed_to_entries=self._gate.text or (f"paused by {state.paused_by}" if state.is_paused else ""),
+            foreign_symbols=frozenset(p.symbol for p in foreign),
         )
         self.last_account = account
         return account
 
     async def open_trades(self) -> tuple[Trade, ...]:
         return await self._journal.open_trades(self.account)
+
+    async def begin_day(self) -> None:
+        """Fixes the day's opening equity before anything is booked on that day."""
+        if self._day != self._clock.now().date():
+            await self.look()
 
     async def acknowledge(self, name: str, by: str) -> bool:
         """A person reopens a breaker; False when it is not tripped."""
@@ -127,7 +136,7 @@ class AccountKeeper:
             self.last_sight = Sight(await self._venue.balance(), await self._venue.positions())
         except PerpilotError as error:
             log.warning("account unknown: error=%s", str(error))
-            return None
+            self.last_sight = None
         return self.last_sight
 
     async def _baselines(
@@ -135,13 +144,22 @@ class AccountKeeper:
     ) -> tuple[Decimal | None, Decimal | None]:
         if equity is None:
             return None, None
-        day_opening = await self._journal.day_opening_equity(self.account, now.date(), equity)
+        opening = self._before_midnight(now) or equity
+        day_opening = await self._journal.day_opening_equity(self.account, now.date(), opening)
+        self._day = now.date()
         acknowledged = await self._journal.last_resolved(self.account, breakers.DRAWDOWN)
         since = acknowledged.resolved_at if acknowledged else None
         recorded = await self._journal.peak_equity(self.account, since)
         state = await self._journal.account_state(self.account)
         start = state.initial_capital if since is None else ZERO
         return day_opening, max(equity, recorded or ZERO, start)
+
+    def _before_midnight(self, now: datetime) -> Decimal | None:
+        """The equity seen last on the day before, shortly before `now`; None when there was none."""
+        last = self.last_account
+        if last is None or last.at.date() >= now.date() or now - last.at > MIDNIGHT_GAP:
+            return None
+        return last.equity
 
     async def _streak_start(self) -> datetime | None:
         event = await self._journal.last_resolved(self.account, breakers.CONSECUTIVE_LOSSES)
@@ -156,10 +174,21 @@ class AccountKeeper:
         self.last_readings = breakers.readings(health, self._limits())
         open_names = {event.name for event in await self._journal.open_breakers(self.account)}
         for reading in self.last_readings:
-            if reading.is_tripped and reading.name not in open_names:
+            if (
+                reading.is_tripped
+                and reading.name not in open_names
+                and not await self._is_waived(reading, now)
+            ):
                 await self._trip(reading, now)
         self.open_events = await self._journal.open_breakers(self.account)
         return self.open_events
+
+    async def _is_waived(self, reading: breakers.Reading, now: datetime) -> bool:
+        """A person cleared the day's loss today: what is left of the day's budget still holds."""
+        if reading.name != breakers.DAILY_LOSS:
+            return False
+        event = await self._journal.last_resolved(self.account, reading.name)
+        return event is not None and event.created_at.date() == now.date()
 
     async def _trip(self, reading: breakers.Reading, now: datetime) -> None:
         value, threshold = reading.shown()

@@ -4,7 +4,8 @@ Laws:
 - The database row is the truth. Exactly one tap claims it; everything else is told that it is over.
 - What is filled is what holds now: price, spread, account, breakers and caps are looked at afresh.
 - A price beyond the drift is re-quoted as a new card, never filled.
-- A claim that a crash left without a trade is closed at start, never resumed.
+- A claim that nobody handles any more, after a crash or a failure, is closed, never resumed.
+- What a person is told is what happened: "nothing was traded" only when nothing was sent.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from decimal import Decimal
 
 from core.desk import Tap
 from core.errors import PerpilotError
-from core.journal import Approval, ApprovalState, DeskJournal
+from core.journal import Approval, ApprovalState, DeskJournal, Mode
 from core.market import Instrument, Quote
 from core.opinion import Flags
-from core.plan import Cleared, Plan, Refused
+from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.checks import Case, examine
 from core.risk.limits import Limits
 from core.risk.planning import repriced, resized
 from core.trading import notices
 from core.trading.accounts import AccountKeeper
 from core.trading.decide import Circle
-from core.trading.executor import Executor
+from core.trading.executor import Entered, Executor
 from core.trading.ids import derived
+from core.trading.steps import Abandon, Wait
 
 OVER = {
     ApprovalState.CLAIMED: "This card is being handled already.",
@@ -46,6 +48,8 @@ class Approvals:
         self._keeper = keeper
         self._executor = executor
         self._circle = circle
+        self._handled: set[str] = set()
+        """Cards that a tap is being decided of right now."""
 
     async def propose(self, cleared: Cleared[Plan], lifetime_s: float, requote_of: str | None = None) -> bool:
         """Writes the card and its notice; False when the symbol already has one."""
@@ -64,15 +68,20 @@ class Approvals:
         self, approval_id: str, share: Decimal, limits: Limits, by: str, lifetime_s: float
     ) -> Tap:
         """One claimed tap: re-check, then fill, re-quote or refuse."""
-        approval = await self._journal.claim_approval(approval_id, by, self._circle.clock.now())
-        if approval is None:
-            return await self._over(approval_id)
+        if approval_id in self._handled:
+            return Tap(False, OVER[ApprovalState.CLAIMED])
+        self._handled.add(approval_id)
         try:
-            return await self._decide(approval, share, limits, by, lifetime_s)
-        except PerpilotError as error:
-            reason = f"could not be checked: {error}"
-            await self._settle(approval, ApprovalState.REFUSED, by, (reason,))
-            return Tap(False, "Nothing was traded: it could not be checked.", (str(error),))
+            approval = await self._journal.claim_approval(approval_id, by, self._circle.clock.now())
+            if approval is None:
+                return await self._over(approval_id)
+            try:
+                async with self._executor.entering:
+                    return await self._decide(approval, share, limits, by, lifetime_s)
+            except PerpilotError as error:
+                return await self._undecided(approval, by, error)
+        finally:
+            self._handled.discard(approval_id)
 
     async def reject(self, approval_id: str, by: str) -> Tap:
         approval = await self._journal.claim_approval(approval_id, by, self._circle.clock.now())
@@ -82,11 +91,14 @@ class Approvals:
         return Tap(True, f"Rejected: {approval.plan.symbol} {approval.plan.side}.")
 
     async def expire(self) -> int:
-        """Closes what was not answered in time; how many."""
+        """Closes what was not answered in time, and claims that nobody handles any more; how many."""
         now, count = self._circle.clock.now(), 0
         for approval in await self._journal.open_approvals(self._keeper.account):
             if approval.state is ApprovalState.OPEN and approval.expires_at <= now:
                 count += await self._settle(approval, ApprovalState.EXPIRED, "time", ())
+            elif approval.state is ApprovalState.CLAIMED and approval.id not in self._handled:
+                reason = "the tap could not be handled to its end; nothing was traded"
+                count += await self._settle(approval, ApprovalState.REFUSED, "failure", (reason,))
         return count
 
     async def drop_all(self, by: str, reason: str) -> None:
@@ -98,7 +110,7 @@ class Approvals:
     async def recover(self) -> None:
         """At start: a claim without a trade belongs to a process that is gone."""
         for approval in await self._journal.open_approvals(self._keeper.account):
-            if approval.state is ApprovalState.CLAIMED:
+            if approval.state is ApprovalState.CLAIMED and approval.id not in self._handled:
                 reason = "the bot restarted while this tap was being handled"
                 await self._settle(approval, ApprovalState.REFUSED, "restart", (reason,))
         await self.expire()
@@ -107,6 +119,8 @@ class Approvals:
         self, approval: Approval, share: Decimal, limits: Limits, by: str, lifetime_s: float
     ) -> Tap:
         plan, now = approval.plan, self._circle.clock.now()
+        if (barred := await self._barred(plan)) is not None:
+            return await self._refuse(approval, Refused(plan, (barred,)), by)
         quote = await self._circle.market.quote(plan.symbol)
         instrument = await self._circle.market.instrument(plan.symbol)
         account = await self._keeper.look(without_card=approval.id)
@@ -120,11 +134,27 @@ class Approvals:
         judged = examine(Case(sized, quote, instrument, account, Flags(), limits, now))
         if isinstance(judged, Refused):
             return await self._refuse(approval, judged, by)
-        trade = await self._executor.enter(judged, approval.id, by)
-        if trade is None:
+        entered = await self._executor.enter(judged, approval.id, by)
+        if entered is None:
             await self._settle(approval, ApprovalState.REFUSED, by, ("it was traded already",))
             return Tap(False, "Nothing was traded: this plan was traded already.")
-        return Tap(True, f"Approved: {plan.side} {plan.symbol}, order sent.")
+        return _told(entered)
+
+    async def _barred(self, plan: Plan) -> Reason | None:
+        """A scan's card asks only in the mode that asks; a person's own idea asks in every mode."""
+        state = await self._journal.account_state(self._keeper.account)
+        if plan.origin is Origin.SCAN and state.mode is not Mode.SEMI_AUTO:
+            return Reason("mode", f"the mode is {state.mode} now")
+        return None
+
+    async def _undecided(self, approval: Approval, by: str, error: PerpilotError) -> Tap:
+        """Something failed on the way: nothing was traded, unless the trade was recorded all the same."""
+        if await self._settle(approval, ApprovalState.REFUSED, by, (f"could not be checked: {error}",)):
+            return Tap(False, "Nothing was traded: it could not be checked.", (str(error),))
+        known = await self._journal.approval(approval.id)
+        if known is not None and known.state is ApprovalState.APPROVED:
+            return Tap(True, "Approved, but what became of it is not known yet; /positions.", (str(error),))
+        return Tap(False, "Nothing was traded: it could not be checked.", (str(error),))
 
     async def _requote(
         self,
@@ -166,6 +196,21 @@ class Approvals:
             await self.expire()
             return Tap(False, OVER[ApprovalState.EXPIRED])
         return Tap(False, OVER[approval.state], approval.reasons)
+
+
+def _told(entered: Entered) -> Tap:
+    trade = entered.trade
+    words = f"{trade.side} {trade.symbol}"
+    match entered.step:
+        case Abandon(reason):
+            return Tap(False, f"Nothing was traded: {reason}.")
+        case Wait(reason):
+            return Tap(True, f"Approved: {words}; it is being looked after: {reason}.")
+        case None:
+            text = f"Approved: {words}; what became of the order is not known yet, it is being looked for."
+            return Tap(True, text, (entered.fault,))
+        case _:
+            return Tap(True, f"Approved: {words}, order sent.")
 
 
 def _at_price(plan: Plan, quote: Quote, instrument: Instrument, limits: Limits) -> Plan:

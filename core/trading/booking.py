@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 
@@ -13,21 +14,25 @@ from core.trade import ClosedTrade, ExitReason, Fill, FundingPayment, Intention,
 def closed_trade(
     trade: Trade, fills: Sequence[Fill], funding: Sequence[FundingPayment], intents: Sequence[Intention]
 ) -> ClosedTrade:
-    """Raises `ValueError` when the fills do not add up to a closed position."""
+    """Raises `ValueError` when the fills do not add up to a closed position.
+
+    What left beyond what had entered is another position, somebody else's, and not counted here.
+    """
     entries = [fill for fill in fills if fill.side is trade.entry_side]
-    exits = [fill for fill in fills if fill.side is trade.exit_side]
-    entered, left = _quantity(entries), _quantity(exits)
+    entered = _quantity(entries)
+    exits = _first(entered, [fill for fill in fills if fill.side is trade.exit_side])
+    left = _quantity(exits)
     if not entered or entered != left:
         raise ValueError(f"fills of {trade.id} entered {entered} and left {left}")
     gross = (_notional(exits) - _notional(entries)) * trade.side.sign
-    fees = sum((fill.fee for fill in fills), ZERO)
+    fees = sum((fill.fee for fill in (*entries, *exits)), ZERO)
     paid = sum((payment.amount for payment in funding), ZERO)
     net = gross - fees + paid
     with localcontext() as context:
         context.prec = 34
         entry_price, exit_price = _notional(entries) / entered, _notional(exits) / left
         r_multiple = net / trade.risk_usd if trade.risk_usd > 0 else ZERO
-    best, worst = _excursions(trade, entry_price, entered)
+    best, worst = _excursions(trade, entry_price, exit_price, entered)
     return ClosedTrade(
         id=trade.id,
         account=trade.account,
@@ -87,11 +92,24 @@ def _notional(fills: Iterable[Fill]) -> Decimal:
     return sum((fill.quantity * fill.price for fill in fills), ZERO)
 
 
-def _excursions(trade: Trade, entry: Decimal, quantity: Decimal) -> tuple[Decimal | None, Decimal | None]:
+def _first(quantity: Decimal, exits: Iterable[Fill]) -> list[Fill]:
+    """The exits, oldest first, until `quantity` has left; the fill that goes beyond it counts in part."""
+    counted = []
+    for fill in sorted(exits, key=lambda fill: (fill.at, fill.id)):
+        taken = min(fill.quantity, quantity)
+        if taken <= 0:
+            break
+        fee = fill.fee if taken == fill.quantity else fill.fee * taken / fill.quantity
+        counted.append(replace(fill, quantity=taken, fee=fee))
+        quantity -= taken
+    return counted
+
+
+def _excursions(
+    trade: Trade, entry: Decimal, leaving: Decimal, quantity: Decimal
+) -> tuple[Decimal | None, Decimal | None]:
+    """None when the price was never looked at while the trade was open."""
     if trade.best_mark is None or trade.worst_mark is None:
         return None, None
-    sign = trade.side.sign
-    return (
-        max((trade.best_mark - entry) * sign * quantity, ZERO),
-        min((trade.worst_mark - entry) * sign * quantity, ZERO),
-    )
+    moves = [(price - entry) * trade.side.sign for price in (trade.best_mark, trade.worst_mark, leaving)]
+    return max(*moves, ZERO) * quantity, min(*moves, ZERO) * quantity

@@ -33,6 +33,7 @@ NO_SCORE = ScoreTerms(0.0, 0.0, 0.0, 0.0, 0.0)
 
 Heard = Callable[[Opinion | Abstention], Awaitable[None]]
 Look = Callable[[], Awaitable[Account]]
+Screen = Callable[[], Awaitable[tuple[Reason, ...]]]
 
 
 class Compute(Protocol):
@@ -68,16 +69,19 @@ async def decide(
     rules: Rules,
     seed: str,
     heard: Heard | None = None,
-    barred: tuple[Reason, ...] = (),
+    screen: Screen | None = None,
 ) -> Decision:
     """`seed` makes the decision's id unique (a scan's id); the plan's id follows from it.
 
     `look` reads the account when there is a plan to judge, not before: advisers take their time.
-    `barred` says why no entry could follow anyway: then nobody is asked and no token is spent.
+    `screen` says why no entry could follow anyway: then nobody is asked and no token is spent. It is asked
+    while the candles are read, so that it costs no time of its own.
     """
     trail = Trail(derived("decision", symbol, seed), symbol, circle.clock)
     try:
-        features, candles = await study(symbol, circle)
+        (features, candles), barred = await asyncio.gather(
+            study(symbol, circle), screen() if screen is not None else _free()
+        )
         flags = red_flags(features, rules.flags)
         trail.features, trail.flags = features, flags
         if flags.strike_both:
@@ -101,6 +105,10 @@ async def decide(
         return trail.stay("symbol", Reason("symbol", str(error)))
     except (Unknown, Throttled, BadMarketFacts, NotAllowed) as error:
         return trail.stay("data", Reason("data", str(error)))
+
+
+async def _free() -> tuple[Reason, ...]:
+    return ()
 
 
 @dataclass(slots=True)

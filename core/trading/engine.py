@@ -8,20 +8,21 @@ Laws:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from core.errors import PerpilotError
-from core.journal import AccountState, DeskJournal, Mode
+from core.journal import DeskJournal, Mode
 from core.opinion import Flags
 from core.plan import Cleared, Plan, Refused
 from core.risk.checks import Case, examine
+from core.risk.planning import at_price
 from core.trading import notices
 from core.trading.accounts import AccountKeeper
 from core.trading.approvals import Approvals
 from core.trading.decide import Circle, Rules
 from core.trading.executor import Executor
-from core.trading.scanner import Progress, Scan, Scanner
+from core.trading.scanner import FAULT, Progress, Scan, Scanner, gate_of
 
 log = logging.getLogger("perpilot.engine")
 
@@ -65,23 +66,34 @@ class Engine:
         course = await self._course()
         scan = await self._scanner.scan(course.symbols, course.rules, progress)
         self.last_scan = scan
-        state = await self._journal.account_state(self._keeper.account)
-        await self._tell_silence(scan)
-        await self._act(scan.cleared, course, state)
+        await self._tell_faults(scan)
+        for place, cleared in enumerate(scan.cleared):
+            try:
+                await self._act(cleared.plan, place, course)
+            except PerpilotError as error:
+                # One idea that could not be examined again is no reason to drop the others.
+                log.warning("not acted on: symbol=%s error=%s", cleared.plan.symbol, error)
         return scan
 
-    async def _act(self, cleared: Sequence[Cleared[Plan]], course: Course, state: AccountState) -> None:
+    async def _act(self, plan: Plan, place: int, course: Course) -> None:
+        """By the mode that holds at this moment: it may have changed while advisers were thinking."""
+        state = await self._journal.account_state(self._keeper.account)
         match state.mode:
             case Mode.WATCH:
-                await self._journal.tell([notices.signal(c.plan) for c in cleared[:MAX_SIGNALS]])
+                if place < MAX_SIGNALS:
+                    await self._journal.tell([notices.signal(plan)])
             case Mode.SEMI_AUTO:
-                for plan in [c.plan for c in cleared]:
-                    again = await self._again(plan, course)
-                    if isinstance(again, Cleared):
-                        await self._approvals.propose(again, course.approval_lifetime_s)
+                await self._ask(plan, course)
             case Mode.AUTO:
-                for plan in [c.plan for c in cleared]:
-                    await self._trade(plan, course)
+                await self._trade(plan, course)
+
+    async def _ask(self, plan: Plan, course: Course) -> None:
+        async with self._executor.entering:
+            again = await self._again(plan, course)
+            if isinstance(again, Cleared):
+                await self._approvals.propose(again, course.approval_lifetime_s)
+            else:
+                _log_refusal("no card", again)
 
     async def _trade(self, plan: Plan, course: Course) -> None:
         barred = course.auto_barred
@@ -90,16 +102,19 @@ class Engine:
         if barred:
             log.info("auto stays out: symbol=%s why=%s", plan.symbol, barred)
             return
-        again = await self._again(plan, course)
-        if isinstance(again, Refused):
-            reasons = "; ".join(reason.text for reason in again.reasons)
-            log.info("auto refused: symbol=%s why=%s", plan.symbol, reasons)
-            return
-        try:
-            await self._executor.enter(again, None, "auto")
-        except PerpilotError as error:
+        async with self._executor.entering:
+            again = await self._again(plan, course)
+            if isinstance(again, Refused):
+                _log_refusal("auto refused", again)
+                return
+            try:
+                entered = await self._executor.enter(again, None, "auto")
+                fault = entered.fault if entered is not None else ""
+            except PerpilotError as error:
+                fault = str(error)
+        if fault:
             # The trade, if it was recorded, is the guard's now; the owner hears that it was not smooth.
-            text = f"{plan.symbol}: the entry did not go through smoothly: {error}"
+            text = f"{plan.symbol}: the entry did not go through smoothly: {fault}"
             await self._journal.tell([notices.system(f"{plan.id}:entry", text)])
 
     async def _again(self, plan: Plan, course: Course) -> Cleared[Plan] | Refused:
@@ -107,17 +122,28 @@ class Engine:
         instrument = await self._circle.market.instrument(plan.symbol)
         account = await self._keeper.look()
         now = self._circle.clock.now()
+        plan = at_price(plan, quote, instrument, course.rules.limits)
         # The flags were judged on closed bars that are the same still; a newer bar is a new scan's matter.
         return examine(Case(plan, quote, instrument, account, Flags(), course.rules.limits, now))
 
-    async def _tell_silence(self, scan: Scan) -> None:
-        """Once a day per adviser, when somebody was asked and did not answer."""
-        silent, answered = set(), 0
+    async def _tell_faults(self, scan: Scan) -> None:
+        """Once a day: each adviser that was asked and did not answer, each symbol that broke off."""
+        day = scan.record.started_at.date().isoformat()
+        verdicts = [decision.verdict for decision in scan.decisions if decision.verdict is not None]
+        answered = sum(len(verdict.opinions) for verdict in verdicts)
+        silent = {a.adviser: a.why.value for verdict in verdicts for a in verdict.abstentions}
+        told = [
+            notices.ai_degraded(f"ai:{day}:{name}", [f"{name}: {why}"], answered)
+            for name, why in sorted(silent.items())
+        ]
         for decision in scan.decisions:
-            if decision.verdict is not None:
-                answered += len(decision.verdict.opinions)
-                silent |= {f"{a.adviser}: {a.why.value}" for a in decision.verdict.abstentions}
-        if silent:
-            day = scan.record.started_at.date().isoformat()
-            key = f"ai:{day}:{','.join(sorted(silent))}"
-            await self._journal.tell([notices.ai_degraded(key, sorted(silent), answered)])
+            if gate_of(decision) == FAULT:
+                text = f"{decision.symbol}: an unforeseen error ended its analysis; the log has the details."
+                told.append(notices.system(f"fault:{day}:{decision.symbol}", text))
+        if told:
+            await self._journal.tell(told)
+
+
+def _log_refusal(event: str, refused: Refused) -> None:
+    reasons = "; ".join(reason.text for reason in refused.reasons)
+    log.info("%s: symbol=%s why=%s", event, refused.plan.symbol, reasons)

@@ -2,44 +2,36 @@
 
 Laws:
 - Nothing is submitted that was not recorded first. If recording fails, nothing is sent.
-- An entry starts only from `Cleared[Plan]`.
+- An entry starts only from `Cleared[Plan]`, and leaves only while entries are open.
 - No request is repeated here: repetition is a decision of `next_step`, after a look.
 - A read that fails ends the round; nothing is concluded from it.
+- A symbol is held for one round at a time, never while waiting: a wish to close always gets in between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from core.errors import JournalError, PerpilotError
+from core.errors import JournalError, NotAllowed, PerpilotError, Throttled
 from core.journal import ApprovalState, TradeJournal
 from core.market import Instrument
 from core.notice import Notice
 from core.plan import Cleared, Plan
-from core.ports import Clock, Market, Result, Venue
+from core.ports import Clock, Market, Outcome, Result, Venue
 from core.risk.limits import Limits
-from core.trade import (
-    ExitReason,
-    Fill,
-    Intention,
-    IntentState,
-    Order,
-    OrderStatus,
-    Position,
-    Purpose,
-    Seen,
-    Trade,
-    Want,
-)
+from core.trade import ExitReason, Intention, IntentState, Order, Purpose, Seen, Trade, Want
 from core.trading import booking, notices
-from core.trading.ids import is_ours
-from core.trading.lifecycle import (
+from core.trading.changes import outside_changes
+from core.trading.entries import EntryGate
+from core.trading.lifecycle import next_step
+from core.trading.looking import Looker
+from core.trading.steps import (
     Abandon,
     Book,
     CancelOrder,
@@ -51,15 +43,28 @@ from core.trading.lifecycle import (
     Step,
     Wait,
     WantClosed,
-    next_step,
+    in_words,
 )
 
 log = logging.getLogger("perpilot.executor")
 
-MAX_STEPS = 24
-"""Steps of one round: entry, stop, targets and their settling, with room; more is a loop of ours."""
-FILLS_MARGIN = timedelta(seconds=5)
-"""Clock difference allowed between us and the venue when fills are asked for."""
+MAX_LOOKS = 40
+"""Looks of one call: entry, stop, targets, their settling and some waiting; more is a loop of ours."""
+PATIENCE_S = 5.0
+"""Longest waiting within one call; what takes longer is the next pass's matter."""
+CANCEL_AGAIN_S = 2.0
+"""A cancellation that is not shown yet is not repeated before this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A recorded trade and how far its first rounds came."""
+
+    trade: Trade
+    step: Step | None
+    """The last step; None when the rounds broke off."""
+    fault: str = ""
+    """Why they broke off; the guard goes on from there."""
 
 
 class Executor:
@@ -72,6 +77,7 @@ class Executor:
         market: Market,
         clock: Clock,
         limits: Callable[[], Limits],
+        gate: EntryGate,
         account: str,
     ) -> None:
         self._venue = venue
@@ -79,11 +85,17 @@ class Executor:
         self._market = market
         self._clock = clock
         self._limits = limits
+        self._gate = gate
         self._account = account
+        self._looker = Looker(venue, market, clock)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._last_view: dict[str, tuple[object, int]] = {}
-        self._finished: dict[str, Order] = {}
-        self._unrecorded: dict[str, tuple[IntentState, str]] = {}
+        self._instruments: dict[str, Instrument] = {}
+        self._unrecorded: dict[str, tuple[str, IntentState, str]] = {}
+        """Client id → trade id, state and note that the journal did not take."""
+        self._cancelled: dict[str, datetime] = {}
+        self._unsettled: set[str] = set()
+        self.entering = asyncio.Lock()
+        """Held from the examination of a plan until it is entered: two plans never take the same place."""
 
     def busy(self, symbol: str) -> AbstractAsyncContextManager[None]:
         """Held while one symbol is acted on."""
@@ -94,56 +106,108 @@ class Executor:
         """An answer could not be written down: entries must stop."""
         return bool(self._unrecorded)
 
-    async def enter(self, cleared: Cleared[Plan], approval_id: str | None, by: str) -> Trade | None:
+    def keep_only(self, trades: Sequence[Trade]) -> None:
+        """Forgets whatever was remembered of trades that are over."""
+        ids = {trade.id for trade in trades}
+        self._looker.keep_only(ids)
+        self._unsettled &= ids
+        self._unrecorded = {name: row for name, row in self._unrecorded.items() if row[0] in ids}
+
+    @property
+    def is_restless(self) -> bool:
+        """Some trade neither rests nor is over: look again in seconds, not in a minute."""
+        return bool(self._unsettled)
+
+    async def enter(self, cleared: Cleared[Plan], approval_id: str | None, by: str) -> Entered | None:
         """Records the trade and plays its first rounds; None when the plan was taken already.
 
-        Raises `NotAllowed` when the venue forbids the margin mode or leverage: then nothing was recorded.
+        Raises `NotAllowed` when entries are closed, or the venue forbids the margin mode or leverage:
+        then nothing was recorded. Whatever goes wrong after recording is told in the result.
         """
-        plan = cleared.plan
+        trade = await self._record(cleared.plan, approval_id, by)
+        if trade is None:
+            return None
+        try:
+            return Entered(trade, await self.advance(trade))
+        except PerpilotError as error:
+            log.warning("first rounds broke off: trade=%s symbol=%s error=%s", trade.id, trade.symbol, error)
+            return Entered(trade, None, str(error))
+
+    async def _record(self, plan: Plan, approval_id: str | None, by: str) -> Trade | None:
         async with self.busy(plan.symbol):
             applied = await self._venue.prepare(plan.symbol, plan.leverage)
-            trade = _trade_of(replace(plan, leverage=applied), self._clock.now())
+            if applied != plan.leverage:
+                raise NotAllowed(f"the venue applied {applied}x to {plan.symbol} instead of {plan.leverage}x")
+            if closed := self._entries_closed():
+                raise NotAllowed(f"entries are closed: {closed}")
+            trade = _trade_of(plan, self._clock.now())
             told = [notices.entry_sent(trade, by)]
             if approval_id is not None:
                 told.append(notices.approval_closed(approval_id, ApprovalState.APPROVED, ()))
             is_new = await self._journal.open_trade(trade, plan, approval_id, by, told)
-        if not is_new:
-            return None
-        await self.advance(trade)
-        return trade
+            return trade if is_new else None
 
     async def advance(self, trade: Trade) -> Step:
-        """Rounds until the trade rests, must wait, or is over. Returns the last step.
+        """Rounds until the trade rests, is over, or must wait for longer. Returns the last step.
 
         Raises `Unknown`, `Throttled` or `NotAllowed` when the venue cannot be seen, and `JournalError`
         when nothing can be recorded; then nothing was concluded, and the next call goes on from there.
         """
-        async with self.busy(trade.symbol):
-            instrument = await self._market.instrument(trade.symbol)
-            rules = self._rules(instrument)
-            for _ in range(MAX_STEPS):
-                current = await self._current(trade)
-                if current is None:
-                    return Rest()
-                trade = current
-                intents = await self._journal.intentions(trade.id)
-                seen = await self._look(trade, intents)
-                step = next_step(trade, intents, seen, rules, self._clock.now())
-                if isinstance(step, Wait) and seen.agreeing < 2:
-                    continue  # the second look may already settle it
-                if isinstance(step, Rest | Wait):
+        self._unsettled.add(trade.id)
+        try:
+            step = await self._rounds(trade)
+        except Throttled:
+            self._unsettled.discard(trade.id)  # haste would only lengthen it
+            raise
+        settle = self._unsettled.add if isinstance(step, Wait) else self._unsettled.discard
+        settle(trade.id)
+        return step
+
+    async def _rounds(self, trade: Trade) -> Step:
+        patience, undone = PATIENCE_S, ""
+        for _ in range(MAX_LOOKS):
+            async with self.busy(trade.symbol):
+                step = await self._round(trade)
+            match step:
+                case Wait(again_s=again_s):
+                    if again_s > patience:
+                        return step
+                    patience -= again_s
+                    await self._clock.sleep(again_s)
+                case EndPartial():
+                    undone = step.undone
+                case Rest():
+                    return Rest(undone)
+                case Book() | Abandon():
                     return step
-                trade = await self._perform(step, trade, intents, seen)
-                if isinstance(step, Book | Abandon):
-                    return step
-            raise PerpilotError(f"{trade.symbol}: {MAX_STEPS} steps did not bring {trade.id} to rest")
+        raise PerpilotError(f"{trade.symbol}: {MAX_LOOKS} looks did not bring {trade.id} to rest")
+
+    async def _round(self, trade: Trade) -> Step:
+        """One look and the one step that follows from it."""
+        rules = await self._rules(trade.symbol)
+        current = await self._current(trade)
+        if current is None:
+            return Rest()
+        intents = await self._with_kept_answers(await self._journal.intentions(current.id))
+        seen = await self._looker.look(current, intents, rules)
+        step = next_step(current, intents, seen, rules, self._clock.now())
+        if isinstance(step, CancelOrder) and self._is_being_cancelled(step.order):
+            return Wait("a cancellation is on its way")
+        if not isinstance(step, Rest | Wait):
+            await self._perform(step, current, intents, seen)
+        return step
 
     async def want_closed(self, trade: Trade, reason: ExitReason, share: Decimal, by: str) -> Trade:
-        """Records that the owner wants `share` of the position closed; the next round does it."""
+        """Records that the owner wants `share` of the position closed; the next round does it.
+
+        A part is not asked for again while one is under way, nor of a position that is being closed.
+        """
 
         def closing(current: Trade) -> tuple[Trade, list[Notice]]:
             if share >= 1:
                 wanted = _closing(current, reason)
+            elif current.want is Want.CLOSED or current.close_share is not None:
+                return current, []
             else:
                 wanted = replace(current, close_share=share, close_requests=current.close_requests + 1)
             text = f"closing {share:.0%} asked for by {by}"
@@ -167,112 +231,95 @@ class Executor:
                 await self._journal.update_trade(wanted, told)
             return wanted
 
-    def _rules(self, instrument: Instrument) -> Rules:
+    def _entries_closed(self) -> str:
+        if self.has_unrecorded:
+            return "an answer of the venue could not be recorded"
+        return self._gate.text
+
+    async def _rules(self, symbol: str) -> Rules:
+        """With the newest instrument rules that could be had: guarding goes on with older ones."""
+        try:
+            self._instruments[symbol] = await self._market.instrument(symbol)
+        except PerpilotError:
+            if symbol not in self._instruments:
+                raise
+        instrument, limits = self._instruments[symbol], self._limits()
         return Rules(
             lot=instrument.lot,
             min_quantity=instrument.min_quantity,
-            emergency_liquidation_distance=self._limits().emergency_liquidation_distance,
-            max_entry_drift=self._limits().approval_drift,
+            emergency_liquidation_distance=limits.emergency_liquidation_distance,
+            max_entry_drift=limits.approval_drift,
+            entries_closed=self._entries_closed(),
         )
 
     async def _current(self, trade: Trade) -> Trade | None:
         trades = await self._journal.open_trades(self._account)
         return next((row for row in trades if row.id == trade.id), None)
 
-    # ------------------------------------------------------------ looking
-
-    async def _look(self, trade: Trade, intents: tuple[Intention, ...]) -> Seen:
-        """Position, orders of both kinds and fills, read within one round."""
-        positions = await self._venue.positions()
-        position = next((p for p in positions if p.symbol == trade.symbol), None)
-        orders = await self._orders(trade, intents)
-        fills = await self._fills(trade, intents)
-        mark = position.mark if position is not None else (await self._market.quote(trade.symbol)).mark
-        return Seen(
-            symbol=trade.symbol,
-            position=position,
-            orders=orders,
-            fills=fills,
-            mark=mark,
-            at=self._clock.now(),
-            agreeing=self._count_agreeing(trade, position),
-        )
-
-    def _count_agreeing(self, trade: Trade, position: Position | None) -> int:
-        view = (position.side, position.quantity) if position is not None else None
-        last, count = self._last_view.get(trade.id, (object(), 0))
-        count = count + 1 if last == view else 1
-        self._last_view[trade.id] = (view, count)
-        return count
-
-    async def _orders(self, trade: Trade, intents: tuple[Intention, ...]) -> tuple[Order, ...]:
-        """Open orders, and those asked for by id whose end is not known yet."""
-        seen = {order.client_id: order for order in await self._venue.open_orders(trade.symbol)}
-        for intention in intents:
-            name = intention.request.client_id
-            if name in seen:
-                continue
-            if name in self._finished:
-                seen[name] = self._finished[name]
-            elif intention.state in (IntentState.SENT, IntentState.DONE):
-                order = await self._venue.order(trade.symbol, name)
-                if order is not None:
-                    seen[name] = order
-                    if order.status is not OrderStatus.OPEN:
-                        self._finished[name] = order
-        return tuple(seen.values())
-
-    async def _fills(self, trade: Trade, intents: tuple[Intention, ...]) -> tuple[Fill, ...]:
-        """This trade's fills and strangers' (by hand, liquidation), not those of other trades of ours."""
-        ours = {intention.request.client_id for intention in intents}
-        fills = await self._venue.fills(trade.symbol, trade.created_at - FILLS_MARGIN)
-        return tuple(
-            fill
-            for fill in fills
-            if fill.client_id in ours or (not is_ours(fill.client_id) and fill.at >= trade.created_at)
-        )
-
     # ------------------------------------------------------------ acting
 
-    async def _perform(self, step: Step, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> Trade:
-        log.info("step: trade=%s symbol=%s step=%s", trade.id, trade.symbol, repr(step))
+    async def _perform(self, step: Step, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
+        log.info("step: trade=%s symbol=%s %s", trade.id, trade.symbol, in_words(step))
         match step:
             case Send(intention):
-                await self._send(trade, intention)
+                await self._send(trade, intention, outside_changes(trade, intention, intents, seen))
             case Settle(intention, state, note):
                 await self._note(intention, state, note)
             case CancelOrder(order):
-                await self._venue.cancel(order.symbol, order.client_id)
+                await self._cancel(order)
             case WantClosed(reason):
-                trade = _closing(trade, reason)
                 told = notices.changed(trade, f"leaving:{reason}", f"closing at once: {reason}")
-                await self._journal.update_trade(trade, [told])
-            case EndPartial():
-                trade = replace(trade, close_share=None)
-                await self._journal.update_trade(trade)
+                await self._journal.update_trade(_closing(trade, reason), [told])
+            case EndPartial(undone):
+                text = f"a part could not be closed: {undone}"
+                told = notices.changed(trade, f"undone:{trade.close_requests}", text)
+                await self._journal.update_trade(replace(trade, close_share=None), [told] if undone else ())
             case Book():
                 await self._book(trade, intents, seen)
             case Abandon(reason):
-                await self._journal.abandon_trade(
-                    trade, reason, self._clock.now(), [notices.entry_failed(trade, reason)]
-                )
-                self._forget(trade, intents)
-        return trade
+                ended = [notices.entry_failed(trade, reason)]
+                await self._journal.abandon_trade(trade, reason, self._clock.now(), ended)
 
-    async def _send(self, trade: Trade, intention: Intention) -> None:
+    async def _send(self, trade: Trade, intention: Intention, told: list[Notice]) -> None:
         """Write-ahead, then one request; whatever comes back, the next look decides."""
-        await self._journal.intend(intention)
+        await self._journal.intend(intention, told)
         outcome = await asyncio.shield(self._venue.submit(intention.request))
-        if outcome.result is Result.DONE:
-            await self._note(intention, IntentState.DONE, "")
-            return
-        if outcome.result is Result.UNKNOWN:
-            log.warning("order unknown: id=%s", intention.request.client_id)
-            return
+        name = intention.request.client_id
+        match outcome.result:
+            case Result.DONE:
+                await self._note(intention, IntentState.DONE, "")
+            case Result.UNKNOWN:
+                log.warning("order unknown: id=%s code=%s", name, outcome.code)
+            case _:
+                await self._refused(trade, intention, outcome)
+
+    async def _refused(self, trade: Trade, intention: Intention, outcome: Outcome) -> None:
         reason = f"{outcome.code} {outcome.detail}".strip() or outcome.result.value
         await self._note(intention, IntentState.REFUSED, reason)
-        if intention.purpose is Purpose.STOP:
-            await self._journal.update_trade(trade, [notices.naked(trade, reason, intention.attempt)])
+        told = []
+        if intention.purpose is Purpose.STOP and trade.want is Want.OPEN:
+            told.append(notices.naked(trade, reason, intention.attempt))
+        if intention.purpose is Purpose.EXIT:
+            told.append(notices.exit_refused(trade, reason))
+        if outcome.result is Result.NOT_ALLOWED:
+            self._gate.close("venue", f"the venue forbids trading: {reason}; mend it and restart")
+            told.append(notices.trading_forbidden(trade, reason))
+        if told:
+            await self._journal.update_trade(trade, told)
+
+    async def _cancel(self, order: Order) -> None:
+        now = self._clock.now()
+        recent = {name: at for name, at in self._cancelled.items() if now - at < timedelta(minutes=1)}
+        self._cancelled = {**recent, order.client_id: now}
+        outcome = await self._venue.cancel(order.symbol, order.client_id)
+        if outcome.result is not Result.DONE:
+            log.warning(
+                "not cancelled: id=%s result=%s code=%s", order.client_id, outcome.result.value, outcome.code
+            )
+
+    def _is_being_cancelled(self, order: Order) -> bool:
+        asked = self._cancelled.get(order.client_id)
+        return asked is not None and (self._clock.now() - asked).total_seconds() < CANCEL_AGAIN_S
 
     async def _note(self, intention: Intention, state: IntentState, note: str) -> None:
         """After a request, a journal that fails must not lose the answer: it is kept and tried again."""
@@ -281,8 +328,21 @@ class Executor:
             await self._journal.settle_intention(name, state, note)
             self._unrecorded.pop(name, None)
         except JournalError:
-            self._unrecorded[name] = (state, note)
+            self._unrecorded[name] = (intention.trade_id, state, note)
             log.exception("answer kept in memory: the journal failed")
+
+    async def _with_kept_answers(self, intents: tuple[Intention, ...]) -> tuple[Intention, ...]:
+        """Writes down what could not be written before, and reads it as if it had been."""
+        rows = []
+        for row in intents:
+            kept = self._unrecorded.get(row.request.client_id)
+            if kept is None:
+                rows.append(row)
+                continue
+            _, state, note = kept
+            await self._note(row, state, note)
+            rows.append(replace(row, state=state, note=note))
+        return tuple(rows)
 
     async def _book(self, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
         since = min((fill.at for fill in seen.fills), default=trade.created_at)
@@ -291,12 +351,6 @@ class Executor:
         closed = booking.closed_trade(trade, seen.fills, payments, intents)
         told: list[Notice] = [notices.closed(closed)]
         await self._journal.book(closed, seen.fills, payments, trade.opening_equity, told)
-        self._forget(trade, intents)
-
-    def _forget(self, trade: Trade, intents: tuple[Intention, ...]) -> None:
-        self._last_view.pop(trade.id, None)
-        for intention in intents:
-            self._finished.pop(intention.request.client_id, None)
 
 
 def _closing(trade: Trade, reason: ExitReason) -> Trade:

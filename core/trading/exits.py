@@ -22,8 +22,11 @@ def target_is_passed(mark: Price, target: Price, sign: int) -> bool:
 
 
 def liquidation_is_near(mark: Price, liquidation: Price, sign: int, nearest: Price) -> bool:
-    """The liquidation price is closer than `nearest`, a fraction of the mark price."""
-    return (mark - liquidation) * sign < nearest * mark
+    """The liquidation price is closer than `nearest`, a fraction of the mark price.
+
+    A liquidation price of 0 is how venues say that there is none.
+    """
+    return liquidation > 0 and (mark - liquidation) * sign < nearest * mark
 
 
 def share_of_way(mark: Price, entry: Price, end: Price) -> Price:

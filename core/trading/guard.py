@@ -2,20 +2,24 @@
 
 Laws:
 - Never gated by pause, mode, breakers, advisers or Telegram.
-- A failure in one position never skips the others.
-- What is told is derived from what is seen: extremes, nearness to stop and liquidation.
+- A failure in one position never skips the others, not even one that nobody foresaw.
+- What is told is derived from what is seen: extremes, nearness to stop and liquidation, a missing stop,
+  positions that are not ours.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from core.errors import PerpilotError
 from core.notice import Notice
 from core.ports import Clock, Venue
+from core.risk.account import Account
 from core.trade import ExitReason, Order, OrderKind, OrderStatus, Position, Trade, Want
 from core.trading import notices
 from core.trading.accounts import AccountJournal, AccountKeeper
@@ -23,6 +27,7 @@ from core.trading.approvals import Approvals
 from core.trading.executor import Executor
 from core.trading.exits import share_of_way
 from core.trading.ids import is_ours
+from core.trading.steps import Rest, Wait
 
 log = logging.getLogger("perpilot.guard")
 
@@ -30,6 +35,10 @@ NEAR_STOP_SHARE = Decimal("0.75")
 """Told once when the price has gone this share of the way from entry to stop."""
 LADDER = (50, 25, 10)
 """Percent of the entry's liquidation distance that is left when the owner is told."""
+RESTLESS_S = 2.0
+"""Pause between passes while some trade neither rests nor is over."""
+
+Row = tuple[Trade, Position | None, Order | None]
 
 
 class Guard:
@@ -49,54 +58,99 @@ class Guard:
         self._approvals = approvals
         self._clock = clock
         self._told: set[str] = set()
+        self._bare: set[str] = set()
+        """Trades whose stop the newest survey did not find."""
+        self._foreign: frozenset[str] = frozenset()
+        self._told_foreign: set[str] = set()
+        self._orphans: frozenset[str] = frozenset()
         self.faults: dict[str, str] = {}
         """Trade id → why its last round failed."""
 
-    async def watch(self) -> tuple[tuple[Trade, Position | None, Order | None], ...]:
+    def pause_s(self, usual: float) -> float:
+        """Seconds until the next pass: `usual`, or `RESTLESS_S` while something is unsettled."""
+        return min(usual, RESTLESS_S) if self._executor.is_restless else usual
+
+    async def watch(self) -> tuple[Row, ...]:
         """One pass over everything; returns each open trade with its position and resting stop.
 
-        Raises nothing that one position or card caused; raises when the journal cannot be read at all.
+        Raises nothing that one position or card caused and that we know an answer to; raises when the
+        journal cannot be read at all, and an unforeseen error after everything else was done.
         """
-        for trade in await self._journal.open_trades(self._keeper.account):
-            await self._advance(trade)
+        trades = await self._journal.open_trades(self._keeper.account)
+        self._keep_only(trades)
+        self._executor.keep_only(trades)
+        bugs = await self._all(self._keeper.begin_day())
+        bugs += await self._all(*(self._advance(trade) for trade in trades))
         await self._approvals.expire()
         rows = await self._survey()
-        await self._keeper.look()
+        account = await self._keeper.look()
         await self._keeper.record_equity()
+        await self._tell_foreign(account)
+        if bugs:
+            raise bugs[0]
         return rows
 
     async def close(self, trades: Sequence[Trade], reason: ExitReason, share: Decimal, by: str) -> list[str]:
         """Wants them closed and starts on it; the reasons of those that could not be finished yet."""
-        unfinished = []
-        for trade in trades:
-            wanted = await self._executor.want_closed(trade, reason, share, by)
-            if not await self._advance(wanted):
-                unfinished.append(f"{trade.symbol}: {self.faults.get(trade.id, 'unknown')}")
+        unfinished: list[str] = []
+
+        async def one(trade: Trade) -> None:
+            try:
+                wanted = await self._executor.want_closed(trade, reason, share, by)
+                open_end = await self._advance(wanted)
+            except PerpilotError as error:
+                open_end = str(error)
+            if open_end:
+                unfinished.append(f"{trade.symbol}: {open_end}")
+
+        bugs = await self._all(*(one(trade) for trade in trades))
+        if bugs:
+            raise bugs[0]
         return unfinished
 
-    async def _advance(self, trade: Trade) -> bool:
+    async def _all(self, *works: Coroutine[Any, Any, object]) -> list[BaseException]:
+        """Does all of them, side by side; what they raised."""
+        results = await asyncio.gather(*works, return_exceptions=True)
+        bugs = [result for result in results if isinstance(result, BaseException)]
+        for bug in bugs:
+            log.error("guarding met an unforeseen error", exc_info=bug)
+        return bugs
+
+    async def _advance(self, trade: Trade) -> str:
+        """Why the trade neither rests nor is over, or what could not be done; empty when all is well."""
+        self.faults[trade.id] = "its round broke off"
         try:
-            await self._executor.advance(trade)
+            step = await self._executor.advance(trade)
         except PerpilotError as error:
             self.faults[trade.id] = str(error)
             log.warning("guarding round failed: trade=%s symbol=%s error=%s", trade.id, trade.symbol, error)
-            return False
-        self.faults.pop(trade.id, None)
-        return True
+            return str(error)
+        self.faults.pop(trade.id, None)  # another round of the same trade may have ended first
+        match step:
+            case Wait(reason):
+                return reason
+            case Rest(undone):
+                return undone
+            case _:
+                return ""
 
-    async def _survey(self) -> tuple[tuple[Trade, Position | None, Order | None], ...]:
+    def _keep_only(self, trades: Sequence[Trade]) -> None:
+        """Forgets what was remembered of trades that are over."""
+        open_ids = {trade.id for trade in trades}
+        self._told = {key for key in self._told if key.split(":", 1)[0] in open_ids}
+        self._bare &= open_ids
+        self.faults = {name: why for name, why in self.faults.items() if name in open_ids}
+
+    async def _survey(self) -> tuple[Row, ...]:
         """What is open now, told where it is news, and shown in `active_position`."""
         trades = await self._journal.open_trades(self._keeper.account)
-        if not trades:
-            await self._journal.show_positions(self._keeper.account, (), self._clock.now())
-            return ()
         try:
             positions = {position.symbol: position for position in await self._venue.positions()}
             orders = await self._venue.open_orders()
         except PerpilotError as error:
             log.warning("positions unknown: error=%s", str(error))
             return tuple((trade, None, None) for trade in trades)
-        rows: list[tuple[Trade, Position | None, Order | None]] = []
+        rows: list[Row] = []
         for trade in trades:
             position = positions.get(trade.symbol)
             if position is None or position.side is not trade.side:
@@ -106,37 +160,68 @@ class Guard:
             rows.append((await self._note(trade, position, stop), position, stop))
         shown = [(trade, position) for trade, position, _ in rows if position is not None]
         await self._journal.show_positions(self._keeper.account, shown, self._clock.now())
+        await self._sweep(orders)
         return tuple(rows)
 
     async def _note(self, trade: Trade, position: Position, stop: Order | None) -> Trade:
         """Extremes of the mark price, and what the owner should hear of it."""
+        news: list[Notice] = []
+
+        is_naked = stop is None and trade.id in self._bare  # one survey may have been too early
 
         def changed(current: Trade) -> tuple[Trade, list[Notice]]:
-            told = [
-                notice
-                for notice in _news(current, position, stop)
-                if notice.key not in self._told and current.want is Want.OPEN
-            ]
-            self._told.update(notice.key for notice in told)
-            return _with_extremes(current, position.mark), told
+            news[:] = [n for n in _news(current, position, stop, is_naked) if n.key not in self._told]
+            return _with_extremes(current, position.mark), list(news)
 
-        return await self._executor.change(trade, changed) or trade
+        self._bare.discard(trade.id) if stop is not None else self._bare.add(trade.id)
+        noted = await self._executor.change(trade, changed)
+        if noted is None:
+            return trade
+        # Only now: what the journal refused must be told by the next pass.
+        self._told.update(notice.key for notice in news)
+        self._told.update(_milder_rungs(trade, news))
+        return noted
+
+    async def _sweep(self, orders: Sequence[Order]) -> None:
+        """Cancels orders of ours on symbols without an open trade, once two passes have seen them."""
+        open_symbols = {trade.symbol for trade in await self._keeper.open_trades()}
+        orphans = [o for o in orders if is_ours(o.client_id) and o.symbol not in open_symbols]
+        for order in orphans:
+            if order.client_id in self._orphans:
+                log.warning("orphan order cancelled: symbol=%s id=%s", order.symbol, order.client_id)
+                await self._venue.cancel(order.symbol, order.client_id)
+        self._orphans = frozenset(order.client_id for order in orphans)
+
+    async def _tell_foreign(self, account: Account) -> None:
+        """Positions that are not ours, once two passes have seen them."""
+        if not account.foreign_symbols:
+            self._told_foreign.clear()
+        steady = account.foreign_symbols & self._foreign
+        self._foreign = account.foreign_symbols
+        sight = self._keeper.last_sight
+        for position in sight.positions if sight is not None else ():
+            key = f"foreign:{position.symbol}:{position.side}:{position.opened_at.isoformat()}"
+            if position.symbol in steady and key not in self._told_foreign:
+                text = (
+                    f"{position.symbol}: a {position.side} of {position.quantity} is open that is not mine. "
+                    "It is left alone, counts as exposure, and no entry is made on this symbol."
+                )
+                await self._journal.tell([notices.outside_change(key, text)])
+                self._told_foreign.add(key)
 
 
 def resting_stop(trade: Trade, orders: Sequence[Order]) -> Order | None:
-    """The stop that covers this trade at the venue."""
-    return next(
-        (
-            order
-            for order in orders
-            if order.symbol == trade.symbol
-            and order.kind is OrderKind.STOP_MARKET
-            and order.status is OrderStatus.OPEN
-            and order.side is trade.exit_side
-            and is_ours(order.client_id)
-        ),
-        None,
-    )
+    """The stop that covers this trade at the venue; the wanted one first while two rest."""
+    stops = [
+        order
+        for order in orders
+        if order.symbol == trade.symbol
+        and order.kind is OrderKind.STOP_MARKET
+        and order.status is OrderStatus.OPEN
+        and order.side is trade.exit_side
+        and is_ours(order.client_id)
+    ]
+    return next((order for order in stops if order.trigger == trade.stop), stops[0] if stops else None)
 
 
 def _with_extremes(trade: Trade, mark: Decimal) -> Trade:
@@ -149,15 +234,32 @@ def _with_extremes(trade: Trade, mark: Decimal) -> Trade:
     return replace(trade, best_mark=best, worst_mark=worst)
 
 
-def _news(trade: Trade, position: Position, stop: Order | None) -> list[Notice]:
+def _news(trade: Trade, position: Position, stop: Order | None, is_naked: bool) -> list[Notice]:
     """Everything that is worth telling of this sight; keys make each be told once."""
-    told = [notices.opened(trade, position, stop is not None)]
-    trigger = stop.trigger if stop is not None else None
-    if trigger is not None and share_of_way(position.mark, position.entry, trigger) >= NEAR_STOP_SHARE:
-        told.append(notices.near_stop(trade, position.mark))
+    told = []
+    if trade.want is Want.OPEN:
+        told.append(notices.opened(trade, position, stop is not None))
+        if is_naked:
+            told.append(notices.naked(trade, "no stop rests on the venue; it is being placed", "seen"))
+        if stop is not None and stop.trigger is not None and _is_near(trade, position, stop.trigger):
+            told.append(notices.near_stop(trade, position.mark))
     at_entry = (position.entry - position.liquidation) * trade.side.sign
     left = (position.mark - position.liquidation) * trade.side.sign
-    if at_entry > 0:
+    if at_entry > 0 and position.liquidation > 0:
         rungs = [rung for rung in LADDER if left * 100 <= at_entry * rung]
         told += [notices.liquidation_ladder(trade, position, rung) for rung in rungs[-1:]]
     return told
+
+
+def _is_near(trade: Trade, position: Position, trigger: Decimal) -> bool:
+    """Only of a stop on the losing side of the entry: a stop in profit has no way from the entry."""
+    is_losing = (position.entry - trigger) * trade.side.sign > 0
+    return is_losing and share_of_way(position.mark, position.entry, trigger) >= NEAR_STOP_SHARE
+
+
+def _milder_rungs(trade: Trade, news: Sequence[Notice]) -> set[str]:
+    """Keys of the rungs above one that was told: a recovering price passes them without a word."""
+    told = {notice.key for notice in news}
+    keys = [f"{trade.id}:liquidation:{rung}" for rung in LADDER]
+    deepest = max((place for place, key in enumerate(keys) if key in told), default=0)
+    return set(keys[:deepest])

@@ -55,6 +55,7 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
         ports.guard_market,
         ports.clock,
         lambda: rules().limits,
+        gate,
         ports.account,
     )
     approvals = Approvals(ports.journal, keeper, executor, circle)

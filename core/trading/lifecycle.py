@@ -3,20 +3,21 @@
 Laws:
 - Pure and level-triggered: no phase is remembered. After a crash the same comparison goes on.
 - Cover comes first: a position without a full stop is mended before anything else is looked at.
-- An entry is sent once. Exits are reduce-only, so they may be repeated.
-- Unknown is never failed and never flat: an unanswered intention is looked for, a flat position is
-  believed only after two agreeing looks.
+- An entry is sent once. Exits are reduce-only, so they may be repeated, never faster than the venue can
+  show them.
+- Unknown is never failed and never flat: an unanswered intention is looked for; a flat position is believed
+  only after two agreeing looks, and only when the fills say so too. Until then no order is cleared away.
 - A stop is replaced by placing the new one, seeing it rest, and only then cancelling the old one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from core.money import ZERO, floor_to
+from core.plan import Target
 from core.trade import (
     ExitReason,
     Intention,
@@ -32,119 +33,31 @@ from core.trade import (
 )
 from core.trading.exits import liquidation_is_near, stop_is_passed, target_is_passed
 from core.trading.ids import client_id
+from core.trading.steps import (
+    Abandon,
+    Book,
+    CancelOrder,
+    EndPartial,
+    Rest,
+    Rules,
+    Scene,
+    Send,
+    Settle,
+    Step,
+    Wait,
+    WantClosed,
+)
 
 AGREEING_LOOKS = 2
 """Looks in a row that must show the same before anything final is concluded."""
 MAX_STOP_FAILURES = 3
 """Stops refused or lost in a row; then the position is closed instead."""
+MAX_RESTING_STOPS = 3
+"""Stops that rest though none is the wanted one; more would run into the venue's own limit."""
 ATTEMPTS_PER_REQUEST = 100
 """Attempt numbers of one target or one asked-for exit: room for its retries."""
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    lot: Decimal
-    min_quantity: Decimal
-    emergency_liquidation_distance: Decimal
-    max_entry_drift: Decimal
-    """Fraction of the reference price; an entry found unsent further away is given up."""
-    entry_window_s: float = 60.0
-    """A cleared plan that was not sent within this is given up."""
-    retry_exit_s: float = 2.0
-    """An unanswered protective order is repeated after this (reduce-only, so harmless)."""
-    dead_after_s: float = 15.0
-    """Receive window (5 s) with margin; before it, silence about an entry proves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Record the intention, then send it."""
-
-    intention: Intention
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """The venue has shown what became of an intention."""
-
-    intention: Intention
-    state: IntentState
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CancelOrder:
-    order: Order
-
-
-@dataclass(frozen=True, slots=True)
-class WantClosed:
-    """Record that the position is to be closed, and why."""
-
-    reason: ExitReason
-
-
-@dataclass(frozen=True, slots=True)
-class EndPartial:
-    """The partial close that the owner asked for is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """Flat, agreed twice: write history."""
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """No position ever came of it."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing may be concluded yet; look again soon."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Covered, nothing to do."""
-
-
-Step = Send | Settle | CancelOrder | WantClosed | EndPartial | Book | Abandon | Wait | Rest
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One comparison: what we want, what we sent, what is there."""
-
-    trade: Trade
-    intents: tuple[Intention, ...]
-    seen: Seen
-    rules: Rules
-    now: datetime
-
-    @property
-    def held(self) -> Decimal:
-        """Quantity of our side at the venue."""
-        position = self.seen.position
-        return position.quantity if position is not None and position.side is self.trade.side else ZERO
-
-    def sent(self, purpose: Purpose) -> list[Intention]:
-        return sorted((i for i in self.intents if i.purpose is purpose), key=lambda i: i.attempt)
-
-    def order(self, intention: Intention) -> Order | None:
-        return next((o for o in self.seen.orders if o.client_id == intention.request.client_id), None)
-
-    def resting(self, purpose: Purpose) -> list[Order]:
-        """Our open orders of one purpose."""
-        orders = (self.order(intention) for intention in self.sent(purpose))
-        return [order for order in orders if order is not None and order.status is OrderStatus.OPEN]
-
-    def age_s(self, intention: Intention) -> float:
-        return (self.now - intention.sent_at).total_seconds()
+ENDED = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
 
 
 def next_step(trade: Trade, intents: Sequence[Intention], seen: Seen, rules: Rules, now: datetime) -> Step:
@@ -176,10 +89,10 @@ def _settle_seen(scene: Scene) -> Step | None:
         if intention.state is not IntentState.SENT:
             continue
         order = scene.order(intention)
-        if order is not None:
-            refused = order.status is OrderStatus.REJECTED
-            state = IntentState.REFUSED if refused else IntentState.DONE
-            return Settle(intention, state, order.reject_reason)
+        if order is not None and order.status is OrderStatus.REJECTED:
+            return Settle(intention, IntentState.REFUSED, order.reject_reason)
+        if order is not None or scene.filled(intention) > 0:
+            return Settle(intention, IntentState.DONE)
     return None
 
 
@@ -194,29 +107,46 @@ def _must_leave(scene: Scene) -> Step | None:
         return WantClosed(ExitReason.LIQUIDATION_GUARD)
     if stop_is_passed(seen.mark, trade.stop, sign):
         return WantClosed(ExitReason.SOFTWARE_STOP)
-    if not scene.resting(Purpose.STOP) and _failures(scene, Purpose.STOP) >= MAX_STOP_FAILURES:
+    if not scene.resting(Purpose.STOP) and _stop_failures(scene) >= MAX_STOP_FAILURES:
         return WantClosed(ExitReason.UNPROTECTED)
     return None
 
 
 def _leave(scene: Scene) -> Step | None:
-    if scene.trade.want is not Want.CLOSED:
+    trade = scene.trade
+    if trade.want is not Want.CLOSED:
         return None
-    return _send_exit(scene, scene.held)
+    refused = any(i.state is IntentState.REFUSED for i in _exits(scene))
+    targets = scene.resting(Purpose.TARGET)
+    if refused and targets:
+        return CancelOrder(targets[0])  # a venue may count a resting target against the quantity to close
+    step = _send_exit(scene, scene.held)
+    if (
+        refused
+        and isinstance(step, Wait)
+        and not stop_is_passed(scene.seen.mark, trade.stop, trade.side.sign)
+    ):
+        return _cover(scene) or step  # still here for now: then not without a stop
+    return step
+
+
+def _exits(scene: Scene) -> list[Intention]:
+    """What was sent for the present request to leave."""
+    base = scene.trade.close_requests * ATTEMPTS_PER_REQUEST
+    return [i for i in scene.sent(Purpose.EXIT) if i.attempt >= base]
 
 
 def _send_exit(scene: Scene, quantity: Decimal) -> Step:
     """A reduce-only market order; repeated while unanswered, numbered within the present request."""
-    base = scene.trade.close_requests * ATTEMPTS_PER_REQUEST
-    sent = [i for i in scene.sent(Purpose.EXIT) if i.attempt >= base]
-    if (
-        sent
-        and sent[-1].state is not IntentState.REFUSED
-        and scene.age_s(sent[-1]) < scene.rules.retry_exit_s
-    ):
-        return Wait("an exit is on its way")
-    attempt = sent[-1].attempt + 1 if sent else base
-    return Send(_intention(scene, Purpose.EXIT, attempt, OrderKind.MARKET, quantity))
+    sent = _exits(scene)
+    if not sent:
+        first = scene.trade.close_requests * ATTEMPTS_PER_REQUEST
+        return Send(_intention(scene, Purpose.EXIT, first, OrderKind.MARKET, quantity))
+    last, rules = sent[-1], scene.rules
+    pause = rules.retry_refused_s if last.state is IntentState.REFUSED else rules.retry_exit_s
+    if scene.age_s(last) < pause:
+        return Wait("an exit is on its way", pause - scene.age_s(last))
+    return Send(_intention(scene, Purpose.EXIT, last.attempt + 1, OrderKind.MARKET, quantity))
 
 
 def _cover(scene: Scene) -> Step | None:
@@ -225,18 +155,29 @@ def _cover(scene: Scene) -> Step | None:
     good = next((order for order in resting if _is_wanted_stop(scene, order)), None)
     if good is not None:
         extra = next((order for order in resting if order is not good), None)
-        return CancelOrder(extra) if extra is not None else None
+        if extra is None:
+            return None
+        if scene.seen.agreeing < AGREEING_LOOKS:
+            return Wait("one look at the position does not make the old stop superfluous")
+        return CancelOrder(extra)
+    if len(resting) >= MAX_RESTING_STOPS:
+        return CancelOrder(resting[0])
     sent = scene.sent(Purpose.STOP)
-    last = sent[-1] if sent else None
-    if (
-        last is not None
-        and last.state is IntentState.SENT
-        and scene.age_s(last) < scene.rules.retry_exit_s
-        and last.request.quantity == scene.held
-    ):
-        return Wait("a stop is on its way")
-    attempt = last.attempt + 1 if last is not None else 0
+    pause = _stop_pause(scene, sent[-1]) if sent else 0.0
+    if pause > 0:
+        return Wait("a stop is on its way", pause)
+    attempt = sent[-1].attempt + 1 if sent else 0
     return Send(_intention(scene, Purpose.STOP, attempt, OrderKind.STOP_MARKET, scene.held, scene.trade.stop))
+
+
+def _stop_pause(scene: Scene, last: Intention) -> float:
+    """Seconds until another stop may follow `last`, which does not rest as wanted."""
+    rules, order = scene.rules, scene.order(last)
+    if last.state in (IntentState.REFUSED, IntentState.DEAD) or (order is not None and order.status in ENDED):
+        return rules.retry_refused_s - scene.age_s(last)
+    if last.request.quantity != scene.held or last.request.trigger != scene.trade.stop:
+        return 0.0  # it was meant for another position than this
+    return rules.retry_exit_s - scene.age_s(last)
 
 
 def _is_wanted_stop(scene: Scene, order: Order) -> bool:
@@ -248,64 +189,106 @@ def _is_wanted_stop(scene: Scene, order: Order) -> bool:
     )
 
 
+def _stop_failures(scene: Scene) -> int:
+    """Stops refused, lost or dropped by the venue at once, in a row at the newest end."""
+    count = 0
+    for intention in reversed(scene.sent(Purpose.STOP)):
+        if not _has_failed(scene, intention):
+            break
+        count += 1
+    return count
+
+
+def _has_failed(scene: Scene, intention: Intention) -> bool:
+    if intention.state in (IntentState.REFUSED, IntentState.DEAD):
+        return True
+    order = scene.order(intention)
+    if order is None:
+        return scene.age_s(intention) >= scene.rules.retry_exit_s
+    lived = (order.updated_at - order.created_at).total_seconds()
+    return order.status in ENDED and not order.filled and lived < scene.rules.retry_exit_s
+
+
 def _partial(scene: Scene) -> Step | None:
     """One asked-for partial close: its quantity is fixed by the position when it was first sent."""
-    trade = scene.trade
+    trade, rules = scene.trade, scene.rules
     if trade.close_share is None:
         return None
-    base = trade.close_requests * ATTEMPTS_PER_REQUEST
-    sent = [i for i in scene.sent(Purpose.EXIT) if i.attempt >= base]
-    if any(i.state is IntentState.DONE for i in sent):
-        return EndPartial()
+    sent = _exits(scene)
+    done = next((i for i in sent if i.state is IntentState.DONE), None)
+    if done is not None:
+        order = scene.order(done)
+        dropped = order is not None and order.status in ENDED and not order.filled
+        return EndPartial("the venue dropped the order" if dropped else "")
     if sent and sent[-1].state is IntentState.SENT:
         # Repeating a partial close could close more than was asked for: wait for proof instead.
         return _prove_dead(scene, sent[-1]) or Wait("a partial close is on its way")
-    quantity = floor_to(scene.held * trade.close_share, scene.rules.lot)
-    if quantity < scene.rules.min_quantity or len(sent) >= MAX_STOP_FAILURES:
-        return EndPartial()
+    if len(sent) >= MAX_STOP_FAILURES:
+        return EndPartial(f"refused {len(sent)} times: {sent[-1].note}")
+    # What is left must be large enough to be protected and closed.
+    most = scene.held - rules.min_quantity
+    quantity = floor_to(min(scene.held * trade.close_share, max(most, ZERO)), rules.lot)
+    if quantity < rules.min_quantity or quantity <= 0:
+        return EndPartial(f"{trade.close_share:.0%} of {scene.held} is under the venue's smallest order")
     return _send_exit(scene, quantity)
 
 
 def _targets(scene: Scene) -> Step | None:
     """Every target rests at the venue as a reduce-only order, or was reached."""
-    trade = scene.trade
-    remaining = trade.quantity
-    for index, target in enumerate(trade.targets):
-        is_last = index == len(trade.targets) - 1
-        quantity = remaining if is_last else floor_to(trade.quantity * target.share, scene.rules.lot)
-        remaining -= quantity
-        base = index * ATTEMPTS_PER_REQUEST
-        sent = [i for i in scene.sent(Purpose.TARGET) if base <= i.attempt < base + ATTEMPTS_PER_REQUEST]
-        orders = [order for i in sent if (order := scene.order(i)) is not None]
-        if any(o.status in (OrderStatus.OPEN, OrderStatus.FILLED) for o in orders):
-            continue
-        if sent and sent[-1].state is IntentState.SENT:
-            return _prove_dead(scene, sent[-1]) or Wait("a target is on its way")
-        if len(sent) >= MAX_STOP_FAILURES or quantity < scene.rules.min_quantity:
-            if is_last and target_is_passed(scene.seen.mark, target.price, trade.side.sign):
-                return WantClosed(ExitReason.TARGET)
-            continue
-        kind, attempt = OrderKind.TAKE_PROFIT_MARKET, base + len(sent)
-        wanted = min(quantity, scene.held)
-        return Send(_intention(scene, Purpose.TARGET, attempt, kind, wanted, target.price))
+    for index, quantity in enumerate(_target_quantities(scene)):
+        step = _target(scene, index, quantity)
+        if step is not None:
+            return step
+    return None
+
+
+def _target_quantities(scene: Scene) -> list[Decimal]:
+    """Whole lots; what is too small for an order of its own goes to the last target."""
+    trade, rules = scene.trade, scene.rules
+    shares = [floor_to(trade.quantity * target.share, rules.lot) for target in trade.targets[:-1]]
+    own = [quantity if quantity >= rules.min_quantity else ZERO for quantity in shares]
+    return [*own, trade.quantity - sum(own, ZERO)] if trade.targets else []
+
+
+def _target(scene: Scene, index: int, quantity: Decimal) -> Step | None:
+    base = index * ATTEMPTS_PER_REQUEST
+    sent = [i for i in scene.sent(Purpose.TARGET) if base <= i.attempt < base + ATTEMPTS_PER_REQUEST]
+    orders = [order for i in sent if (order := scene.order(i)) is not None]
+    resting = [order for order in orders if order.status is OrderStatus.OPEN]
+    if resting:
+        return CancelOrder(resting[-1]) if len(resting) > 1 else None
+    quantity -= sum((order.filled for order in orders), ZERO)
+    if quantity <= 0 or any(order.status is OrderStatus.FILLED for order in orders):
+        return None
+    if sent and (waiting := _target_unsettled(scene, sent[-1])):
+        return waiting
+    target = scene.trade.targets[index]
+    if len(sent) >= MAX_STOP_FAILURES or quantity < scene.rules.min_quantity:
+        return _watch_target(scene, target, is_last=index == len(scene.trade.targets) - 1)
+    wanted, kind = min(quantity, scene.held), OrderKind.TAKE_PROFIT_MARKET
+    return Send(_intention(scene, Purpose.TARGET, base + len(sent), kind, wanted, target.price))
+
+
+def _target_unsettled(scene: Scene, last: Intention) -> Step | None:
+    if last.state is IntentState.SENT:
+        return _prove_dead(scene, last) or Wait("a target is on its way")
+    is_shown = scene.order(last) is not None
+    if last.state is IntentState.DONE and not is_shown and scene.age_s(last) < scene.rules.dead_after_s:
+        return Wait("a target is not shown yet")
+    return None
+
+
+def _watch_target(scene: Scene, target: Target, *, is_last: bool) -> Step | None:
+    """A target that cannot rest at the venue is kept by us; the last one closes the position."""
+    if is_last and target_is_passed(scene.seen.mark, target.price, scene.trade.side.sign):
+        return WantClosed(ExitReason.TARGET)
     return None
 
 
 def _tidy(scene: Scene) -> Step | None:
-    """The rest of an entry must not add to a position that is already covered."""
-    resting = scene.resting(Purpose.ENTRY)
-    return CancelOrder(resting[0]) if resting else None
-
-
-def _failures(scene: Scene, purpose: Purpose) -> int:
-    """Refused or lost orders in a row at the newest end."""
-    count = 0
-    for intention in reversed(scene.sent(purpose)):
-        lost = intention.state is IntentState.SENT and scene.age_s(intention) >= scene.rules.retry_exit_s
-        if intention.state not in (IntentState.REFUSED, IntentState.DEAD) and not lost:
-            break
-        count += 1
-    return count
+    """The rest of an entry must not add to a position that is already covered; nor may strays touch it."""
+    spare = [*scene.resting(Purpose.ENTRY), *scene.strays()]
+    return CancelOrder(spare[0]) if spare else None
 
 
 # ---------------------------------------------------------------- without a position
@@ -323,24 +306,31 @@ def _without_position(scene: Scene) -> Step:
         return _prove_dead(scene, entry) or Wait("the entry's fate is unknown")
     if scene.seen.agreeing < AGREEING_LOOKS:
         return Wait("one look proves nothing")
-    order = scene.order(entry)
+    is_filled, order = scene.filled(entry) > 0, scene.order(entry)
     if order is not None and order.status is OrderStatus.OPEN:
-        return Wait("the entry is working") if scene.trade.want is Want.OPEN else CancelOrder(order)
-    return _clear_orders(scene) or _conclude(scene, entry)
+        is_working = scene.trade.want is Want.OPEN and not is_filled
+        return Wait("the entry is working") if is_working else CancelOrder(order)
+    if not is_filled:
+        return _never_filled(scene, entry, order)
+    if scene.moved(scene.trade.exit_side) < scene.moved(scene.trade.entry_side):
+        return Wait("the exit's fills are not shown yet")
+    return _clear_orders(scene) or Book()
 
 
 def _enter(scene: Scene) -> Step:
-    trade = scene.trade
+    trade, rules = scene.trade, scene.rules
     if trade.want is Want.CLOSED:
         return Abandon("closed before the entry was sent")
+    if rules.entries_closed:
+        return Abandon(f"entries are closed: {rules.entries_closed}")
     waited = (scene.now - trade.created_at).total_seconds()
-    if waited > scene.rules.entry_window_s:
-        return Abandon(f"not sent within {scene.rules.entry_window_s:.0f} s")
+    if waited > rules.entry_window_s:
+        return Abandon(f"not sent within {rules.entry_window_s:.0f} s")
     if scene.seen.position is not None:
         return Abandon(f"{trade.symbol} already has a position that is not this trade's")
     drift = abs(scene.seen.mark - trade.entry_reference) / trade.entry_reference
-    if drift > scene.rules.max_entry_drift:
-        return Abandon(f"the price moved {drift:.4f} before the entry was sent")
+    if drift > rules.max_entry_drift:
+        return Abandon(f"the price moved {drift * 100:.2f} % before the entry was sent")
     if stop_is_passed(scene.seen.mark, trade.stop, trade.side.sign):
         return Abandon("the price passed the stop before the entry was sent")
     request = OrderRequest(
@@ -361,29 +351,29 @@ def _prove_dead(scene: Scene, intention: Intention) -> Step | None:
     return None
 
 
+def _never_filled(scene: Scene, entry: Intention, order: Order | None) -> Step:
+    """No fill is shown of an entry whose fate is settled. A venue that took it may show it late."""
+    if entry.state is IntentState.DONE:
+        if order is not None and (order.filled > 0 or order.status is OrderStatus.FILLED):
+            return Wait("the entry's fills are not shown yet")
+        window = scene.rules.dead_after_s if order is not None else scene.rules.vanished_after_s
+        if scene.age_s(entry) <= window:
+            return Wait("nothing is shown of the entry yet")
+    dropped = order.reject_reason if order is not None else ""
+    return _clear_orders(scene) or Abandon(entry.note or dropped or "the entry was not filled")
+
+
 def _clear_orders(scene: Scene) -> Step | None:
     """Nothing of ours may rest beside a flat position."""
     for purpose in (Purpose.TARGET, Purpose.STOP, Purpose.EXIT):
         for order in scene.resting(purpose):
             return CancelOrder(order)
+    for order in scene.strays():
+        return CancelOrder(order)
     for intention in scene.intents:
         if intention.state is IntentState.SENT:
             return _prove_dead(scene, intention) or Wait("an order's fate is unknown")
     return None
-
-
-def _conclude(scene: Scene, entry: Intention) -> Step:
-    entered = sum((f.quantity for f in scene.seen.fills if f.side is scene.trade.entry_side), ZERO)
-    left = sum((f.quantity for f in scene.seen.fills if f.side is scene.trade.exit_side), ZERO)
-    if not entered:
-        if entry.state is IntentState.DONE and scene.age_s(entry) < scene.rules.dead_after_s:
-            order = scene.order(entry)
-            if order is not None and order.filled > 0:
-                return Wait("the entry's fills are not shown yet")
-        return Abandon(entry.note or "the entry was not filled")
-    if left < entered:
-        return Wait("the exit's fills are not shown yet")
-    return Book()
 
 
 def _intention(

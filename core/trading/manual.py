@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from core.advice.score import wanted_leverage
 from core.analysis.flags import red_flags
 from core.desk import ManualIdea
 from core.market import Quote
@@ -12,7 +13,8 @@ from core.money import ONE
 from core.opinion import Features, Flags
 from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.account import Account
-from core.risk.planning import DEFAULT_REWARD_RISK, Idea
+from core.risk.limits import Limits
+from core.risk.planning import DEFAULT_REWARD_RISK, Idea, structural_fraction
 from core.trading.decide import NO_SCORE, Circle, Rules, plan_and_examine, study
 from core.trading.ids import derived
 
@@ -24,14 +26,17 @@ async def plan_idea(
 
     Raises what the market port raises.
     """
+    wrong = _impossible(idea, rules.limits)
+    if wrong is not None:
+        return wrong
     features, _ = await study(idea.symbol, circle)
     quote = await circle.market.quote(idea.symbol)
-    distances = _distances(idea, quote, rules)
-    if isinstance(distances, Reason):
-        return distances
-    risk = idea.risk if idea.risk is not None else rules.limits.risk_per_trade
-    if not 0 < risk <= rules.limits.max_trade_loss:
-        return Reason("risk", f"risk {risk} must be above 0 and at most {rules.limits.max_trade_loss}")
+    stop = _stop_fraction(idea, quote, features, rules.limits)
+    if isinstance(stop, Reason):
+        return stop
+    entry, sign = quote.taking(idea.side), idea.side.sign
+    if idea.target is not None and (idea.target - entry) * sign <= 0:
+        return Reason("target", f"target {idea.target} is on the wrong side of the price {entry}")
     flags = red_flags(features, rules.flags)
     drawn = Idea(
         id=derived("manual", account.name, idea.symbol, seed),
@@ -43,39 +48,50 @@ async def plan_idea(
         verdict=None,
         features=features,
         score=NO_SCORE,
-        leverage_wanted=idea.leverage or rules.limits.max_leverage,
-        risk=risk,
-        stop_fraction=distances[0],
-        targets=((distances[1], ONE),),
+        leverage_wanted=idea.leverage or wanted_leverage(features.regime, confidence=0.0),
+        risk=idea.risk if idea.risk is not None else rules.limits.risk_per_trade,
+        stop_fraction=stop,
+        targets=((stop * DEFAULT_REWARD_RISK, ONE),),
+        stop_named=idea.stop,
+        target_named=idea.target,
     )
     outcome = await plan_and_examine(drawn, circle, account, rules, flags)
     return _with_notes(outcome, flags, features)
 
 
-def _distances(idea: ManualIdea, quote: Quote, rules: Rules) -> tuple[Decimal, Decimal] | Reason:
-    """Stop and target as fractions of the price that an entry would pay."""
+def _impossible(idea: ManualIdea, limits: Limits) -> Reason | None:
+    """What no market could make right."""
+    if idea.risk is not None and not (idea.risk.is_finite() and 0 < idea.risk <= limits.max_trade_loss):
+        most = limits.max_trade_loss
+        return Reason("risk", f"risk {idea.risk} must be above 0 and at most MAX_TRADE_LOSS_PERCENT {most}")
+    if idea.leverage is not None and not idea.leverage >= 1:
+        return Reason("leverage", f"leverage {idea.leverage} must be at least 1")
+    for name, price in (("stop", idea.stop), ("target", idea.target)):
+        if price is not None and not (price.is_finite() and price > 0):
+            return Reason(name, f"{name} {price} must be a price above 0")
+    return None
+
+
+def _stop_fraction(idea: ManualIdea, quote: Quote, features: Features, limits: Limits) -> Decimal | Reason:
+    """Distance to the named stop, or to the one that the same planning as a scan's would choose."""
+    if idea.stop is None:
+        return structural_fraction(idea.side, features, limits)
     entry, sign = quote.taking(idea.side), idea.side.sign
-    stop = rules.limits.min_stop
-    if idea.stop is not None:
-        if (entry - idea.stop) * sign <= 0:
-            return Reason("stop", f"stop {idea.stop} is on the wrong side of the price {entry}")
-        stop = (entry - idea.stop) * sign / entry
-    target = stop * DEFAULT_REWARD_RISK
-    if idea.target is not None:
-        if (idea.target - entry) * sign <= 0:
-            return Reason("target", f"target {idea.target} is on the wrong side of the price {entry}")
-        target = (idea.target - entry) * sign / entry
-    return stop, target
+    if (entry - idea.stop) * sign <= 0:
+        return Reason("stop", f"stop {idea.stop} is on the wrong side of the price {entry}")
+    return (entry - idea.stop) * sign / entry
 
 
 def _with_notes(
     outcome: Cleared[Plan] | Refused, flags: Flags, features: Features
 ) -> Cleared[Plan] | Refused:
     """Prints what the gates would have said; a cleared plan keeps its clearance."""
-    notes = [f"red flag {flag.name} {flag.value} (not enforced)" for flag in flags.struck]
-    side = outcome.plan.side
+    plan, side = outcome.plan, outcome.plan.side
+    against = [flag for flag in flags.struck if flag.strikes is None or flag.strikes is side]
+    notes = [f"red flag {flag.name} {flag.value} (not enforced)" for flag in against]
+    notes.append(f"score {plan.score.total:.0f} (not enforced)")
     notes.append(f"{features.share_leaning(side):.0%} of the timeframes lean {side}")
-    told = (*outcome.plan.notes, *notes)
+    told = (*plan.notes, *notes)
     if isinstance(outcome, Cleared):
         return outcome.annotated(told)
-    return replace(outcome, plan=replace(outcome.plan, notes=told))
+    return replace(outcome, plan=replace(plan, notes=told))

@@ -81,8 +81,8 @@ def entry_failed(trade: Trade, reason: str) -> Notice:
     return Notice(NoticeKind.ENTRY_FAILED, f"{trade.id}:failed", facts, thread=trade.id)
 
 
-def naked(trade: Trade, detail: str, attempt: int) -> Notice:
-    """facts: trade, detail."""
+def naked(trade: Trade, detail: str, attempt: int | str) -> Notice:
+    """facts: trade, detail. `attempt` tells one occasion from another."""
     facts = {"trade": to_plain(trade), "detail": detail}
     return Notice(NoticeKind.NAKED, f"{trade.id}:naked:{attempt}", facts, thread=trade.id)
 
@@ -99,9 +99,21 @@ def liquidation_ladder(trade: Trade, position: Position, rung: int) -> Notice:
     return Notice(NoticeKind.LIQUIDATION_LADDER, f"{trade.id}:liquidation:{rung}", facts, thread=trade.id)
 
 
-def outside_change(key: str, text: str) -> Notice:
+def exit_refused(trade: Trade, reason: str) -> Notice:
+    """facts: text. Told once per trade, however often the venue refuses."""
+    text = f"{trade.symbol}: the venue refuses to close it ({reason}); it is being repeated until it is done"
+    return Notice(NoticeKind.SYSTEM, f"{trade.id}:exit_refused", {"text": text}, thread=trade.id)
+
+
+def trading_forbidden(trade: Trade, reason: str) -> Notice:
     """facts: text."""
-    return Notice(NoticeKind.OUTSIDE_CHANGE, key, {"text": text})
+    text = f"The venue forbids trading ({reason}): entries are stopped. Mend it and restart the bot."
+    return Notice(NoticeKind.SYSTEM, f"{trade.id}:forbidden", {"text": text})
+
+
+def outside_change(key: str, text: str, thread: str | None = None) -> Notice:
+    """facts: text."""
+    return Notice(NoticeKind.OUTSIDE_CHANGE, key, {"text": text}, thread=thread)
 
 
 def breaker_tripped(name: str, value: str, threshold: str, at: datetime) -> Notice:

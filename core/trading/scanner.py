@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from core.codec import to_plain
@@ -15,10 +17,14 @@ from core.journal import DecisionRecord, DeskJournal, ScanRecord
 from core.plan import Cleared, Decision, Plan, Reason, Refused, StayOut
 from core.risk.account import Account
 from core.trading.accounts import AccountKeeper
-from core.trading.decide import Circle, Rules, decide
+from core.trading.decide import Circle, Rules, Trail, decide
 from core.trading.ids import derived
 from core.trading.screen import barred, unsizeable
 
+log = logging.getLogger("perpilot.scanner")
+
+FAULT = "fault"
+"""The gate at which an unforeseen error ends a symbol."""
 MAX_AT_ONCE = 64
 """Symbols decided at the same time; the venue's rate budget is the real limit."""
 
@@ -50,21 +56,22 @@ class Scanner:
         account = await self._keeper.look()
         places = asyncio.Semaphore(MAX_AT_ONCE)
         small: list[tuple[str, str]] = []
-        done = 0
+        ended: dict[str, Decision] = {}
 
-        async def one(symbol: str) -> Decision:
-            nonlocal done
+        async def one(symbol: str) -> None:
             async with places:
-                reasons = await self._screen(symbol, account, rules, small)
-                decision = await decide(
-                    symbol, self._circle, self._keeper.look, rules, scan_id, barred=reasons
+                screen = partial(self._screen, symbol, account, rules, small)
+                ended[symbol] = await decide(
+                    symbol, self._circle, self._keeper.look, rules, scan_id, screen=screen
                 )
-            done += 1
             if progress is not None:
-                await progress(done, len(symbols), symbol, gate_of(decision))
-            return decision
+                await progress(len(ended), len(symbols), symbol, gate_of(ended[symbol]))
 
-        decisions = await asyncio.gather(*(one(symbol) for symbol in symbols))
+        results = await asyncio.gather(*(one(symbol) for symbol in symbols), return_exceptions=True)
+        for symbol, error in zip(symbols, results, strict=True):
+            if error is not None:
+                self._broke_off(symbol, error, ended, scan_id)
+        decisions = [ended[symbol] for symbol in symbols]
         cleared = sorted(
             (d.outcome for d in decisions if isinstance(d.outcome, Cleared)),
             key=lambda c: (-c.plan.score.total, c.plan.symbol),
@@ -81,6 +88,19 @@ class Scanner:
         rows = [record_of(decision, self._keeper.account, scan_id) for decision in decisions]
         await self._journal.record_decisions(rows, record)
         return Scan(record, tuple(decisions), tuple(cleared), tuple(sorted(small)))
+
+    def _broke_off(self, symbol: str, error: BaseException, ended: dict[str, Decision], scan_id: str) -> None:
+        """One symbol's unforeseen error is its own end, not the others'; a listener's is nobody's."""
+        if not isinstance(error, Exception):
+            raise error
+        if symbol in ended:
+            log.error("scan listener failed: symbol=%s", symbol, exc_info=error)
+            return
+        log.error("decision broke off: symbol=%s", symbol, exc_info=error)
+        known = str(error) if isinstance(error, PerpilotError) else type(error).__name__
+        reason = Reason("fault", f"the decision broke off: {known}")
+        trail = Trail(derived("decision", symbol, scan_id), symbol, self._circle.clock)
+        ended[symbol] = trail.stay(FAULT, reason)
 
     async def _screen(
         self, symbol: str, account: Account, rules: Rules, small: list[tuple[str, str]]

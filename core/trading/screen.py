@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from core.market import Instrument, Quote
+from core.market import Instrument, Quote, Side
 from core.plan import Reason
 from core.risk.account import Account
 from core.risk.limits import Limits
-from core.risk.planning import needed_risk
+from core.risk.sizing import Smallest, leverage_carried, size_mend, smallest_order, smallest_quantity
 
 
 def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tuple[Reason, ...]:
@@ -35,17 +35,31 @@ def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tupl
 
 
 def unsizeable(instrument: Instrument, quote: Quote, equity: Decimal, limits: Limits) -> Reason | None:
-    """The venue's smallest order would risk more than a trade may; with the setting that would allow it."""
+    """The venue's smallest order takes more than a trade may; with the setting that would allow it.
+
+    Judged at the least stop distance and the largest leverage: what fails here fails for every idea.
+    """
     if not instrument.is_active:
         return Reason("symbol", f"{instrument.symbol} is not open for trading")
-    needed = needed_risk(instrument, quote.mark, limits)
-    allowed = equity * limits.risk_per_trade
-    if needed <= allowed:
+    if not all(price.is_finite() and price > 0 for price in (quote.bid, quote.ask, quote.mark)):
+        return Reason("data", f"a price of {quote.symbol} is not a number above 0")
+    sides = [_smallest(side, instrument, quote, limits) for side in Side]
+    loss, committed = min(one.loss for one in sides), min(one.committed for one in sides)
+    budget, ceiling = equity * limits.risk_per_trade, equity * limits.position_size
+    if loss <= budget and committed <= ceiling:
         return None
-    fraction = (needed / equity * Decimal("1.001")).quantize(Decimal("0.0001"), rounding="ROUND_CEILING")
-    if equity > 0 and fraction <= limits.max_trade_loss:
-        mend = f"RISK_PER_TRADE={fraction}"
-    else:
-        mend = f"equity of {needed / limits.risk_per_trade:.0f} USDT"
-    text = f"the smallest order risks {needed:.2f} USDT, more than {allowed:.2f} (RISK_PER_TRADE)"
-    return Reason("minimums", text, mend)
+    costliest = Smallest(max(one.loss for one in sides), max(one.committed for one in sides))
+    text = f"the smallest order risks {loss:.2f} USDT, more than {budget:.2f} (RISK_PER_TRADE)"
+    if loss <= budget:
+        text = (
+            f"the smallest order binds {committed:.2f} USDT, more than {ceiling:.2f} (POSITION_SIZE_PERCENT)"
+        )
+    return Reason("minimums", text, size_mend(costliest, equity, limits))
+
+
+def _smallest(side: Side, instrument: Instrument, quote: Quote, limits: Limits) -> Smallest:
+    entry = quote.taking(side)
+    stop = entry * (1 - limits.min_stop * side.sign)
+    quantity = smallest_quantity(instrument, min(entry, quote.mark))
+    leverage = leverage_carried(side, quantity, entry, stop, instrument, limits)
+    return smallest_order(side, entry, stop, quote.mark, leverage, instrument, limits)

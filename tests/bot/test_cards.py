@@ -394,3 +394,26 @@ def test_equity_that_is_unknown_is_said_to_be() -> None:
 
 def test_the_notices_facts_are_plain_json() -> None:
     assert all(to_plain(notice.facts) == notice.facts for notice in sample_notices())
+
+
+def test_who_did_it_is_said_in_words() -> None:
+    over = replace(samples.approval(), state=ApprovalState.APPROVED, settled_by="telegram:1001")
+
+    assert "Approved by Telegram user 1001" in plain(settled_card(over, is_paper=True).html)
+
+
+def test_what_a_decision_stood_on_is_shown_with_it() -> None:
+    refused = plain(why_symbol_card(samples.decision_record(samples.ETH, "flags")).html)
+    cleared = plain(why_symbol_card(samples.decision_record()).html)
+
+    assert "rsi: 82 against 80 (both sides)" in refused
+    assert "Score 88/100 = confidence 33 + agreement 20" in cleared
+    assert "Claude: long 82%" in cleared
+
+
+def test_what_cannot_be_sized_is_named_with_its_mend_in_settings_and_scan() -> None:
+    small = (("LINK/USDT:USDT", "RISK_PER_TRADE=0.0525"),)
+
+    shown = settings_card([], small)
+
+    assert any("LINK: RISK_PER_TRADE=0.0525" in line for block in shown.blocks for line in block.lines)

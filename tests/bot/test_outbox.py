@@ -56,6 +56,7 @@ def make_outbox(
         account="paper",
         is_paper=True,
         owner_id=OWNER.id,
+        chart_wait_s=0.3,
     )
     return Outbox(journal, writer, Sender(bot, OWNER.id, burst=burst), clock, "paper")
 
@@ -338,7 +339,7 @@ async def test_an_idea_without_its_picture_is_told_in_words(post: Post, trouble:
     if trouble == "fails":
         post.charts.failure = Unknown("no worker")
     elif trouble == "late":
-        post.charts.delay_s = 3.5
+        post.charts.delay_s = 0.6
     else:
         post.telegram.refuse("sendPhoto", 400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
 
@@ -433,7 +434,7 @@ async def test_draining_gives_up_at_its_deadline(post: Post) -> None:
 
 
 async def test_a_cancelled_outbox_ends_the_message_it_was_sending(post: Post) -> None:
-    post.charts.delay_s = 0.3
+    post.charts.delay_s = 0.2
     put_card(post)
     task = asyncio.create_task(post.outbox.run())
     await asyncio.sleep(0.1)

@@ -124,7 +124,7 @@ async def test_another_poller_raises_the_alarm_once(telegram: TelegramStandIn, b
     async def alarm(text: str) -> None:
         alarms.append(text)
 
-    polling = Polling(bot, echo(), alarm)
+    polling = Polling(bot, echo(), alarm, backoff_s=(0.05,))
     conflict = "Conflict: terminated by other getUpdates request"
     telegram.refuse("getUpdates", 409, conflict, times=CONFLICTS_BEFORE_ALARM + 1)
     async with polled(polling):
@@ -296,3 +296,28 @@ async def test_a_webhook_that_cannot_be_registered_is_one_sentence(
 
     assert hook.path == "/hook"
     assert hook.health().state == "down"
+
+
+async def test_our_webhook_set_meanwhile_makes_way(telegram: TelegramStandIn, bot: Bot) -> None:
+    async with polled(Polling(bot, echo(), backoff_s=(0.05,))):
+        await telegram.ask("one")
+        await bot.set_webhook(f"http://127.0.0.1:9{WEBHOOK_PATH}")
+
+        answer = await telegram.ask("two", within_s=10)
+
+    assert answer.body == "heard two"
+
+
+async def test_a_foreign_webhook_set_meanwhile_raises_the_alarm(telegram: TelegramStandIn, bot: Bot) -> None:
+    alarms: list[str] = []
+
+    async def alarm(text: str) -> None:
+        alarms.append(text)
+
+    async with polled(Polling(bot, echo(), alarm, backoff_s=(0.05,))):
+        await telegram.ask("one")
+        await bot.set_webhook("http://127.0.0.1:9/stolen")
+        while not alarms:
+            await asyncio.sleep(0.02)
+
+    assert "receives this bot's updates" in alarms[0]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,6 @@ from core.journal import DayFigures, Mode
 from core.market import Side
 from core.trade import ExitReason
 from db.journal import SqlJournal
-from db.rows import exact_sum
 from db.session import Database, InlineDatabase
 from tests.db.conftest import rows, with_account
 from tests.db.samples import (
@@ -227,5 +227,6 @@ async def test_capital_is_what_was_put_in_plus_everything_booked_to_the_last_dig
     (day,) = await journal.days(PAPER)
     await database.close()
 
-    assert state.current_capital == exact_sum(OPENING, *profits)
-    assert day.realised == exact_sum(*profits)
+    realised = sum(map(Fraction, profits))
+    assert Fraction(state.current_capital) == Fraction(OPENING) + realised
+    assert Fraction(day.realised) == realised

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from core.journal import Button, ButtonFate
+from core.journal import ButtonFate
 from core.notice import NoticeKind
 from db.journal import SqlJournal
 from db.session import Database
@@ -147,4 +147,3 @@ async def test_no_buttons_offered_changes_nothing(journal: SqlJournal, database:
     await journal.offer_buttons([])
 
     assert await rows(database, "SELECT * FROM buttons") == []
-    assert isinstance(a_button(), Button)

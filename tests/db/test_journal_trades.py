@@ -184,3 +184,5 @@ async def test_active_position_shows_exactly_what_is_open(journal: SqlJournal, d
     assert (found[0]["symbol"], str(found[0]["current_price"])) == (BTC, "66000.5")
     assert str(found[0]["stop_price"]) == "60000.0"
     assert len(await rows(database, "SELECT * FROM active_position")) == 2
+    await journal.show_positions(PAPER, [], later(minutes=2))
+    assert [row["account"] for row in await rows(database, "SELECT * FROM active_position")] == ["live"]

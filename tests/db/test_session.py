@@ -229,27 +229,21 @@ async def test_a_full_disk_says_so_and_keeps_what_was_recorded(tmp_path: Path) -
     await database.close()
 
 
-async def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("this is a text file, and a long enough one\n" * 100)
-    database = open_database(f"sqlite:///{tmp_path / 'a.db'}")
 
     with pytest.raises(JournalError, match="is not a SQLite database"):
-        await prepare(database)
-
-    await database.close()
+        open_database(f"sqlite:///{tmp_path / 'a.db'}")
 
 
-async def test_a_path_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    database = open_database(f"sqlite:///{tmp_path / 'folder'}")
 
     with pytest.raises(JournalError, match="can't be opened"):
-        await prepare(database)
+        open_database(f"sqlite:///{tmp_path / 'folder'}")
     with pytest.raises(JournalError, match="can't be created"):
         open_database(f"sqlite:///{tmp_path / 'file' / 'a.db'}")
-
-    await database.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from core.codec import to_plain
 from core.desk import (
     Analysis,
     BreakerView,
@@ -30,6 +31,7 @@ from core.opinion import (
     Abstention,
     Decider,
     Features,
+    Flag,
     Flags,
     FrameFeatures,
     Opinion,
@@ -243,7 +245,11 @@ def decision_record(symbol: str = BTC, gate: str = "cleared") -> DecisionRecord:
         reasons=() if gate == "cleared" else ("RSI 82 above 80",),
         score=88.0 if gate == "cleared" else None,
         stance="long",
-        facts={},
+        facts={
+            "flags": to_plain(Flags((Flag("rsi", "82", "80", None),) if gate != "cleared" else ())),
+            "verdict": to_plain(verdict()),
+            "plan": to_plain(plan(symbol=symbol)) if gate == "cleared" else None,
+        },
     )
 
 

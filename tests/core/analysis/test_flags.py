@@ -105,7 +105,7 @@ def test_price_in_the_middle_between_the_levels_strikes_both(close: float) -> No
     (flag,) = named(features, "middle")
 
     assert flag.strikes is None
-    assert flag.value == f"{(close - 100) / 10:.0%} of the way from 100 to 110"
+    assert flag.value == f"{(close - 100) / 10:.1%} of the way from 100 to 110"
     assert flag.threshold == "outside 35% to 65% of the way"
 
 
@@ -140,7 +140,7 @@ def test_a_volatile_regime_strikes_both_unless_allowed() -> None:
     (flag,) = named(features, "volatile")
 
     assert flag.strikes is None
-    assert flag.value == "volatile, 1h ATR 1.38% of price"
+    assert flag.value == "1h ATR 1.38% of price"
     assert named(features, "volatile", FlagLimits(allow_volatile=True)) == []
 
 

@@ -1,0 +1,81 @@
+"""The doctor without a running bot: nothing that trades is assembled, nothing of the account is changed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from bot import doctor
+from bot.assembly import LIVE_UNBUILT
+from bot.settings import Settings
+from bot.stage import Stage
+from core.adapters.exchange.market import CcxtMarket
+from core.desk import DoctorLine
+from core.errors import JournalError, PerpilotError
+from core.ports import Market
+from db.journal import SqlJournal
+from db.session import open_database
+from db.setup import prepare
+
+MEND_TOKEN = "take the present token from @BotFather; check TELEGRAM_API_URL and the network"  # noqa: S105
+
+
+async def examine(settings: Settings, stage: Stage, notify: bool = False) -> tuple[DoctorLine, ...]:
+    """Every line, in the order in which they are needed."""
+    lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
+    lines += [await _database(settings, stage), *await _telegram(settings, notify)]
+    if not settings.use_paper_trading:
+        lines.append(DoctorLine(False, True, "live", LIVE_UNBUILT, "USE_PAPER_TRADING=true"))
+    market = CcxtMarket(
+        settings.exchange, clock=stage.clock, url=settings.exchange_url, ws_url=settings.exchange_ws_url
+    )
+    try:
+        lines += await _market_lines(market, settings)
+    finally:
+        await market.close()
+    return tuple(lines)
+
+
+async def _database(settings: Settings, stage: Stage) -> DoctorLine:
+    async def look() -> str:
+        database = open_database(settings.database_url)
+        try:
+            await prepare(database)
+            journal, name = SqlJournal(database, stage.clock.now), database.address.name
+            try:
+                state = await journal.account_state(stage.account)
+            except JournalError:
+                return f"{name}; the first start opens the account {stage.account}"
+            return f"{name}, account {state.account}, capital {state.current_capital}"
+        finally:
+            await database.close()
+
+    return await doctor.probe("database", look, "run python setup_database.py to see which step fails")
+
+
+async def _market_lines(market: CcxtMarket, settings: Settings) -> list[DoctorLine]:
+    async def look() -> str:
+        await market.open()
+        return f"{settings.exchange} answers"
+
+    first = await doctor.probe("exchange", look, "check EXCHANGE, EXCHANGE_URL and the network")
+    if not first.is_ok:
+        return [first]
+    lines = [first, doctor.skew_line(market.clock_offset_s)]
+    try:
+        symbols = await _symbols(settings, market)
+    except PerpilotError as error:
+        return [*lines, DoctorLine(False, True, "symbols", str(error), "check SYMBOLS")]
+    equity = settings.initial_capital
+    lines += await doctor.symbol_lines(symbols, market, settings, equity)
+    return [*lines, doctor.profit_line(settings, equity)]
+
+
+async def _symbols(settings: Settings, market: Market) -> tuple[str, ...]:
+    universe = settings.symbols
+    return universe.listed if universe.top is None else await market.symbols_by_volume(universe.top)
+
+
+async def _telegram(settings: Settings, notify: bool) -> list[DoctorLine]:
+    telegram: Any = importlib.import_module("bot.doctor_telegram")
+    return [line async for line in telegram.lines(settings, notify)]

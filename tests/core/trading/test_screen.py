@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.market import Side
+from core.plan import Cleared, Reason
+from core.risk.checks import examine
+from core.risk.limits import Limits
+from core.trading.screen import barred, unsizeable
+from tests.core.builders import (
+    BTC,
+    NOW,
+    SOL,
+    D,
+    a_case,
+    a_plan,
+    a_quote,
+    an_account,
+    an_idea,
+    an_instrument,
+    an_open_risk,
+    later,
+    some_limits,
+)
+
+
+def names(limits: Limits | None = None, **account: Any) -> list[str]:
+    return [reason.check for reason in barred(SOL, an_account(**account), limits or some_limits(), NOW)]
+
+
+def test_a_free_account_bars_nothing() -> None:
+    assert names() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"closed_to_entries": "paused"}, ["entries"]),
+        ({"open_breakers": ("drawdown", "daily_loss")}, ["breakers", "breakers"]),
+        ({"equity": None}, ["equity"]),
+        ({"open_risks": (an_open_risk(SOL),)}, ["positions"]),
+        ({"open_risks": (an_open_risk(BTC, is_card=True),)}, ["positions"]),
+        ({"foreign_symbols": frozenset({SOL})}, ["positions"]),
+        ({"last_closed": {SOL: later(minutes=-29)}}, ["cooldown"]),
+        ({"last_closed": {SOL: later(minutes=-30)}}, []),
+        ({"last_closed": {BTC: NOW}}, []),
+        ({"foreign_symbols": frozenset({BTC})}, []),
+    ],
+)
+def test_what_would_stop_any_entry_bars_the_symbol_before_anybody_is_asked(
+    fields: dict[str, Any], expected: list[str]
+) -> None:
+    assert names(**fields) == expected
+
+
+def test_every_reason_is_told() -> None:
+    found = names(closed_to_entries="paused", equity=None, last_closed={SOL: NOW})
+
+    assert found == ["entries", "equity", "cooldown"]
+
+
+def test_a_second_place_is_free_where_there_are_two() -> None:
+    assert names(some_limits(max_open_positions=2), open_risks=(an_open_risk(BTC),)) == []
+
+
+def small(equity: Any, price: Any = 100, limits: Limits | None = None, **rules: Any) -> Reason | None:
+    return unsizeable(an_instrument(**rules), a_quote(price), D(str(equity)), limits or some_limits())
+
+
+def test_what_can_be_sized_is_not_named() -> None:
+    assert small(1000) is None
+
+
+def test_an_inactive_symbol_is_named() -> None:
+    found = small(1000, is_active=False)
+
+    assert found is not None
+    assert found.check == "symbol"
+
+
+@pytest.mark.parametrize("equity", ["0", "-5", "0.001"])
+def test_an_empty_account_can_size_nothing_and_is_told_the_equity(equity: str) -> None:
+    found = small(equity)
+
+    assert found is not None
+    assert found.mend.startswith("equity of ")
+
+
+@pytest.mark.parametrize("price", ["NaN", "0", "-1", "Infinity"])
+def test_a_price_that_is_none_is_bad_data_not_a_crash(price: str) -> None:
+    found = unsizeable(an_instrument(), a_quote(mark=D(price)), D(1000), some_limits())
+
+    assert found is not None
+    assert found.check == "data"
+
+
+def test_a_lot_that_risks_too_much_names_the_risk_that_would_do() -> None:
+    # One lot of 1 at 100 loses 5.195 as a long and 5.205 as a short: 2.6 % of 200, and headroom.
+    found = small(200, lot=D(1), min_quantity=D(1))
+
+    assert found is not None
+    assert found.text == "the smallest order risks 5.20 USDT, more than 4.00 (RISK_PER_TRADE)"
+    assert found.mend == "RISK_PER_TRADE=0.0262"
+
+
+def test_a_lot_that_binds_too_much_margin_names_its_share() -> None:
+    # 100 at 5x binds 20.05 of 300, more than 5 %.
+    found = small(300, lot=D(1), min_quantity=D(1), limits=some_limits(position_size=D("0.05")))
+
+    assert found is not None
+    assert found.text.startswith("the smallest order binds 20.05 USDT, more than 15.00 (POSITION_SIZE")
+    assert found.mend == "POSITION_SIZE_PERCENT=0.0672"
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("lot", ["1", "0.37", "0.05"])
+@pytest.mark.parametrize("equity", ["0.5", "3", "20", "60", "150"])
+@pytest.mark.parametrize("size", ["0.05", "0.8"])
+def test_the_mend_really_makes_the_symbol_tradable(side: Side, lot: str, equity: str, size: str) -> None:
+    rules = {"lot": D(lot), "min_quantity": D(lot)}
+    limits, money = some_limits(position_size=D(size), min_profit_usd=D(0)), D(equity)
+    found = small(money, limits=limits, **rules)
+    if found is None:  # it can be sized on one side at least; a plan for the other names its own mend
+        return
+    for part in found.mend.split(" and "):
+        if part.startswith("equity"):
+            money = D(part.split()[2])
+        elif part.startswith("RISK"):
+            limits = replace(limits, risk_per_trade=D(part.partition("=")[2]))
+        else:
+            limits = replace(limits, position_size=D(part.partition("=")[2]))
+
+    idea = an_idea(side, risk=limits.risk_per_trade, leverage_wanted=limits.max_leverage)
+    plan = a_plan(side, idea=idea, instrument=an_instrument(**rules), equity=money, limits=limits)
+    case = a_case(plan, instrument=an_instrument(**rules), account=an_account(money), limits=limits)
+
+    assert small(money, limits=limits, **rules) is None
+    assert isinstance(examine(case), Cleared)
