@@ -20,7 +20,7 @@ from bot.logs import ErrorCounter
 from bot.settings import Settings
 from bot.stage import Stage
 from bot.supervisor import Loop
-from core.errors import NotAllowed, PerpilotError
+from core.errors import PerpilotError, Throttled, Unknown
 from core.market import coin
 from core.notice import Notice
 from core.sim.venue import SimVenue
@@ -34,7 +34,6 @@ log = logging.getLogger("perpilot.application")
 
 DRAIN_S = 1.5
 """Last words to Telegram; stopping never waits longer for it."""
-RECOVERY_PAUSES_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 CHAT_CHECK_S = 5.0
 
 
@@ -44,7 +43,6 @@ class Application:
         self._stage = stage
         self._counter = counter
         self._locks: list[LockFile] = []
-        self._recovery: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self.parts: Parts | None = None
         self.chat: Chat | None = None
@@ -73,24 +71,23 @@ class Application:
         except BaseException:
             importing.cancel()
             raise
-        # Only now: its import would keep the first command waiting, and the interpreter runs one at a time.
-        opening = asyncio.create_task(self._open_market(parts))
         journal, stage = parts.journal, self._stage
         self.chat = chat_module.Chat(parts.settings, stage, parts.desk, parts.buttons, journal, self._alarm)
         parts.late.telegram = self.chat.health
         parts.late.wake_outbox = self.chat.outbox.wake
         self.web = web_server(parts, self.chat.webhook_mount)
         await self.web.start()
-        parts.supervisor.add(Loop("chat", self._check_chat, lambda: CHAT_CHECK_S, is_critical=False))
+        parts.supervisor.add(Loop("chat", self._check_chat, lambda: CHAT_CHECK_S))
+        await self._remember(parts)
+        parts.late.recover = lambda: self._recover(parts)
         await self.chat.start()
-        self._recovery = asyncio.create_task(self._recover(parts, opening), name="recovery")
+        parts.supervisor.start()
 
     async def stop(self) -> None:
         """Entries first, then tasks, last words, files. Stops stay on the venue."""
-        for task in (self._recovery, self._warming):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         if self.parts is not None:
             await self._stop_parts(self.parts)
         for lock in self._locks:
@@ -124,59 +121,37 @@ class Application:
             lock.take(process_name())
             self._locks.append(lock)
 
-    async def _open_market(self, parts: Parts) -> None:
-        """An exchange that does not answer leaves the bot degraded, not dead."""
+    async def _remember(self, parts: Parts) -> None:
+        """What the journal knows before anybody can ask: pause, open trades not looked at yet."""
+        state = await parts.journal.account_state(self._stage.account)
+        if state.is_paused:
+            parts.kernel.gate.close("pause", f"paused by {state.paused_by}")
+        with contextlib.suppress(PerpilotError):
+            trades = await parts.kernel.keeper.open_trades()
+            parts.board.rows = tuple((trade, None, None) for trade in trades)
+
+    async def _recover(self, parts: Parts) -> None:
+        """Start is recovery: the guard's first pass. Raises until it is through; then entries open."""
+        await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
         try:
             await parts.market.open()
-        except NotAllowed:
-            raise
-        except PerpilotError as error:
+        except (Unknown, Throttled) as error:
             log.warning("exchange out of reach at start: %s", error)
-
-    async def _recover(self, parts: Parts, opening: asyncio.Task[None]) -> None:
-        """Start is recovery: only when it has worked through are entries opened."""
-        try:
-            await opening
-            await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
-            gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
-            attempt = 0
-            while not await self._recovered(parts):
-                pause = RECOVERY_PAUSES_S[min(attempt, len(RECOVERY_PAUSES_S) - 1)]
-                attempt += 1
-                await self._stage.clock.sleep(pause)
-        except PerpilotError as error:
-            parts.kernel.gate.close("start", str(error))
-            log.error("start failed: %s", error)
-            await self._alarm(f"Trading cannot start: {error}")
-            return
+        if isinstance(parts.venue, SimVenue):
+            await parts.venue.open()
+        if parts.feed is not None:
+            await parts.feed.catch_up()
+        await parts.kernel.approvals.recover()
+        parts.board.rows = await parts.kernel.guard.watch()
+        parts.board.symbols = await parts.book.symbols()
+        parts.board.unsizeable = await unsizeable_now(parts)
+        gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
         parts.kernel.gate.open("start")
-        parts.supervisor.start()
         self._warming = asyncio.create_task(_warm_up(parts), name="advisers")
         self._say_started(parts)
         await parts.journal.tell([self._started(parts)])
         parts.late.wake("outbox")
-
-    async def _recovered(self, parts: Parts) -> bool:
-        """One attempt; False when the exchange could not be seen."""
-        try:
-            if isinstance(parts.venue, SimVenue):
-                await parts.venue.open()
-            if parts.feed is not None:
-                await parts.feed.catch_up()
-            await parts.kernel.approvals.recover()
-            state = await parts.journal.account_state(self._stage.account)
-            if state.is_paused:
-                parts.kernel.gate.close("pause", f"paused by {state.paused_by}")
-            parts.board.rows = await parts.kernel.guard.watch()
-            parts.board.symbols = await parts.book.symbols()
-            parts.board.unsizeable = await unsizeable_now(parts)
-        except NotAllowed:
-            raise
-        except PerpilotError as error:
-            parts.kernel.gate.close("start", f"still starting: {error}")
-            log.warning("recovery is tried again: %s", error)
-            return False
-        return True
+        parts.late.wake("scanner")
 
     def _started(self, parts: Parts) -> Notice:
         key = f"started:{self._stage.clock.now().isoformat()}"
@@ -198,16 +173,18 @@ class Application:
     # ------------------------------------------------------------ while it runs
 
     async def _alarm(self, text: str) -> None:
+        """Never raises: whoever alarms has trouble enough."""
         log.error("alarm: %s", text)
         if self.parts is not None:
             key = f"alarm:{self._stage.clock.now().isoformat()}"
-            await self.parts.journal.tell([notices.system(key, text)])
+            with contextlib.suppress(PerpilotError):
+                await self.parts.journal.tell([notices.system(key, text)])
             self.parts.late.wake("outbox")
 
     async def _check_chat(self) -> None:
-        """A dead polling or outbox task is a reason to end: the process manager starts afresh."""
-        if self.chat is not None and (dead := self.chat.dead_task()):
-            raise PerpilotError(f"the {dead} task died; restart the bot")
+        """A dead task of the chat is started again; entries stay closed until it lives."""
+        if self.chat is not None and (dead := self.chat.revive()):
+            raise PerpilotError(f"the {dead} task died and was started again")
 
 
 async def _warm_up(parts: Parts) -> None:

@@ -55,6 +55,8 @@ WebhookMount = tuple[str, Callable[[web.Request], Awaitable[web.Response]]]
 
 log = logging.getLogger("perpilot.assembly")
 
+MIN_FREE_MB = 100
+"""Below this nothing is opened: what is open must stay recordable."""
 LIVE_UNBUILT = "live trading is not built yet (USE_PAPER_TRADING=false): no entry is made"
 
 
@@ -179,7 +181,7 @@ async def _compose(
         late=late,
     )
     late.parts = parts
-    passes = Passes(kernel, desk, board, house, journal, stage.account)
+    passes = Passes(kernel, desk, board, house, journal, stage.account, late)
     add_loops(supervisor, passes, house, book, feed, stage.speed)
     return parts
 
@@ -191,6 +193,20 @@ class Late:
         self.parts: Parts | None = None
         self.telegram: Callable[[], ComponentHealth] | None = None
         self.wake_outbox: Callable[[], None] | None = None
+        self.recover: Callable[[], Awaitable[None]] | None = None
+
+    async def recovery(self) -> None:
+        """Raises until the recovery has worked through."""
+        assert self.recover is not None, "loops start after the application has said how to recover"
+        await self.recover()
+
+    def disk_trouble(self) -> str:
+        assert self.parts is not None, "loops start after assembly"
+        health = self.parts.database.health()
+        free_mb = health.more.get("free_mb")
+        if free_mb is None or free_mb >= MIN_FREE_MB:
+            return ""
+        return f"{free_mb} MB free on the database's disk, {MIN_FREE_MB} MB are needed"
 
     async def doctor(self) -> tuple[DoctorLine, ...]:
         from bot.checkup import examine_running

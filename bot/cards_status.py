@@ -49,7 +49,7 @@ def status_card(view: StatusView) -> Card:
     return card(
         lines(_headline(view), esc(view.why) if view.why else None),
         _money(view),
-        *_positions(view.positions),
+        *_positions(view),
         _scanning(view),
         _guards(view),
         _warnings(view),
@@ -69,7 +69,15 @@ def _money(view: StatusView) -> Block:
     )
 
 
-def _positions(positions: Sequence[PositionView]) -> list[Block]:
+def _positions(view: StatusView) -> list[Block]:
+    """What is known, and by name what is not: unknown is never shown as flat."""
+    unknown = [
+        lines(f"❔ <b>{esc(coin(symbol))}</b>: an open trade whose position is unknown right now")
+        for symbol in view.unseen
+    ]
+    positions = view.positions
+    if unknown:
+        return [*(position_block(position) for position in positions), *unknown]
     if not positions:
         return [lines("No open position.")]
     return [position_block(position) for position in positions]
@@ -135,7 +143,7 @@ def unsizeable_lines(unsizeable: Sequence[tuple[str, str]]) -> list[str]:
 
 def positions_card(view: StatusView) -> Card:
     head = lines(f"{bold('Positions')} · {badge(view.account, view.is_paper)}")
-    return card(head, *_positions(view.positions), lines(f"As of {moment(view.at)}"))
+    return card(head, *_positions(view), lines(f"As of {moment(view.at)}"))
 
 
 def breakers_card(views: Sequence[BreakerView], history: Sequence[BreakerEvent]) -> Card:
@@ -217,6 +225,14 @@ def close_all_question(estimates: Sequence[CloseEstimate], where: str) -> Card:
     return card(
         lines(f"Close <b>all {len(estimates)}</b> positions? · {where}", *rows),
         lines(f"Estimated net result <b>{gain(net)}</b>"),
+    )
+
+
+def close_unseen_question(symbols: Sequence[str]) -> Card:
+    """Asked without an estimate: the position cannot be seen, but closing it can be wanted."""
+    names = ", ".join(esc(coin(symbol)) for symbol in symbols)
+    return card(
+        lines(f"Close <b>{names}</b>?", "Its position cannot be seen right now; it is closed once it can be.")
     )
 
 

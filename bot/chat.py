@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from aiohttp import web
 
@@ -81,6 +82,10 @@ class Chat:
         self.outbox = Outbox(journal, writer, Sender(self._bot, chat_id), stage.clock, stage.account)
         self._webhook = self._made_webhook(settings)
         self._polling = Polling(self._bot, self._switchboard.dispatcher, alarm)
+        self._runs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"outbox": self.outbox.run}
+        if self._webhook is None:
+            self._runs["polling"] = self._polling.run
+        self._runs["menu"] = self._register
         self._tasks: list[asyncio.Task[None]] = []
         self._is_introduced = False
 
@@ -100,10 +105,8 @@ class Chat:
             raise
         except PerpilotError as error:
             log.warning("telegram out of reach at start: %s", error)
-        if self._webhook is None:
-            self._tasks.append(asyncio.create_task(self._polling.run(), name="polling"))
-        self._tasks.append(asyncio.create_task(self.outbox.run(), name="outbox"))
-        self._tasks.append(asyncio.create_task(self._register(), name="menu"))
+        for name, run in self._runs.items():
+            self._tasks.append(asyncio.create_task(run(), name=name))
 
     async def stop(self, drain_s: float) -> None:
         """No further update is taken; what is waiting to be told is told as far as the time goes."""
@@ -133,9 +136,15 @@ class Chat:
             return ComponentHealth("down", f"the {dead} task died", said.age_s)
         return said if said.state != "ok" or outbox.state == "ok" else outbox
 
-    def dead_task(self) -> str:
-        """Name of a task that ended by itself; empty while all live."""
-        return next((task.get_name() for task in self._tasks if _died(task)), "")
+    def revive(self) -> str:
+        """Starts a task again that ended by itself; its name, empty while all live."""
+        for index, task in enumerate(self._tasks):
+            if _died(task):
+                name = task.get_name()
+                log.error("chat task died: task=%s", name, exc_info=task.exception())
+                self._tasks[index] = asyncio.create_task(self._runs[name](), name=name)
+                return name
+        return ""
 
     def _made_webhook(self, settings: Settings) -> Webhook | None:
         if settings.telegram_webhook_url is None:

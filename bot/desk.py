@@ -224,17 +224,24 @@ class TradingDesk:
         return await self._close(trades, ExitReason.OWNER, Decimal(1), by)
 
     async def panic(self, by: str) -> Tap:
-        """Pause first: nothing may open while everything is being closed."""
-        await self.pause(by)
-        await self._kernel.approvals.drop_all(by, "panic")
+        """The gate first, then everything is closed, then the rest: no part waits for another to succeed."""
+        self._kernel.gate.close("pause", f"paused by {by}")
         trades = await self._open_trades()
-        if not trades:
-            return Tap(True, "Paused. There was no open position.")
-        tap = await self._close(trades, ExitReason.PANIC, Decimal(1), by)
-        return Tap(tap.is_done, f"Paused. {tap.text}", tap.reasons)
+        troubles: list[str] = []
+        tap = Tap(True, "There was no open position.")
+        if trades:
+            tap = await self._close(trades, ExitReason.PANIC, Decimal(1), by)
+        for part in (self.pause(by), self._kernel.approvals.drop_all(by, "panic")):
+            try:
+                await part
+            except PerpilotError as error:
+                troubles.append(f"not recorded: {error}")
+        return Tap(tap.is_done, f"Paused. {tap.text}", (*tap.reasons, *troubles))
 
     async def _close(self, trades: list[Trade], reason: ExitReason, share: Decimal, by: str) -> Tap:
         unfinished = await self._kernel.guard.close(trades, reason, share, by)
+        if not unfinished and share >= 1:
+            self._reach.board.forget({trade.id for trade in trades})
         self._reach.wake("guard")
         self._reach.wake("outbox")
         names = ", ".join(coin(trade.symbol) for trade in trades)
@@ -249,9 +256,9 @@ class TradingDesk:
     # ------------------------------------------------------------ switches
 
     async def pause(self, by: str) -> Tap:
+        self._kernel.gate.close("pause", f"paused by {by}")
         now = self._clock.now()
         state = await self._journal.account_state(self._account)
-        self._kernel.gate.close("pause", f"paused by {by}")
         if state.is_paused:
             return Tap(True, "Already paused. Open positions stay guarded.")
         text = f"Paused by {by}: no new entries; open positions stay guarded."
@@ -293,6 +300,9 @@ class TradingDesk:
             return Tap(False, f"There is no breaker {breaker[:40]!r}.")
         if not await self._kernel.keeper.acknowledge(breaker, by):
             return Tap(False, f"The breaker {breaker} is not tripped.")
+        if breaker == breakers.DAILY_LOSS:
+            text = "acknowledged; what is left of the day's limit still bounds every new trade"
+            return Tap(True, f"The breaker {breaker} is {text}.")
         return Tap(True, f"The breaker {breaker} is acknowledged; entries are possible again.")
 
     def propose_setting(self, name: str, text: str) -> ProposedChange:

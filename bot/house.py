@@ -51,7 +51,7 @@ class House:
         self._errors_today = errors_today
         self._commands = commands
         self._backup = backup
-        self._counted = -1
+        self._counted, self._counted_day = 0, clock.now().date()
         self._next_minute = clock.now()
         self._backed_up = clock.now().date()
 
@@ -88,8 +88,10 @@ class House:
 
     async def _count_errors(self, now: datetime) -> None:
         count = self._errors_today()
-        if count != self._counted:
-            await self._journal.count_error(now.date(), count)
+        if now.date() != self._counted_day:
+            self._counted, self._counted_day = 0, now.date()
+        if count > self._counted:
+            await self._journal.count_error(now.date(), count - self._counted)
             self._counted = count
 
     async def _summaries(self, now: datetime) -> None:

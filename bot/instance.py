@@ -17,7 +17,6 @@ from core.errors import AlreadyRunning, PerpilotError
 from core.journal import HouseJournal
 from core.ports import Clock
 
-
 LOCK_NAME = "perpilot.lock"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from bot.book import SettingsBook
 from bot.desk import TradingDesk
 from bot.house import House
@@ -15,10 +17,22 @@ FEED_S, HOUSE_S = 1.0, 1.0
 """Seconds between two prices of an exposed symbol on paper, and between two rounds of the house."""
 WATCHFUL_S = 5.0
 """Seconds between two rounds of the guard while a position or a card is open."""
+PROTECTIVE_PAUSE_S = 5.0
+"""A failed round of prices or guarding is tried again at least this often."""
 REAL_PAUSE_S = 0.25
 """A faster clock does not make these rounds follow closer than this, in real seconds."""
 GUARD_TIMEOUT_S, FEED_TIMEOUT_S, SCAN_TIMEOUT_S = 30.0, 20.0, 600.0
 """Real seconds after which a hung pass is given up and begun again."""
+
+
+class LateCalls(Protocol):
+    """What the passes call of parts that are built after them."""
+
+    async def recovery(self) -> None: ...
+
+    def disk_trouble(self) -> str:
+        """Why nothing may be opened for want of space; empty when there is enough."""
+        ...
 
 
 class Passes:
@@ -32,6 +46,7 @@ class Passes:
         house: House,
         journal: DeskJournal,
         account: str,
+        late: LateCalls,
     ) -> None:
         self._kernel = kernel
         self._desk = desk
@@ -39,6 +54,12 @@ class Passes:
         self._house = house
         self._journal = journal
         self._account = account
+        self._late = late
+        self._is_recovered = False
+
+    def guard_pause_s(self, usual: float) -> float:
+        """Shorter while something is unsettled at the venue."""
+        return self._kernel.guard.pause_s(usual)
 
     @property
     def is_watchful(self) -> bool:
@@ -46,6 +67,10 @@ class Passes:
         return bool(self._board.rows) or self._board.open_cards > 0
 
     async def guard(self) -> None:
+        """The first pass is the recovery; it is repeated until it has worked through."""
+        if not self._is_recovered:
+            await self._late.recovery()
+            self._is_recovered = True
         self._board.rows = await self._kernel.guard.watch()
         cards = await self._journal.open_approvals(self._account)
         self._board.open_cards = len(cards)
@@ -53,9 +78,15 @@ class Passes:
             self._kernel.gate.close("journal", "an answer of the venue could not be recorded")
         else:
             self._kernel.gate.open("journal")
+        if trouble := self._late.disk_trouble():
+            self._kernel.gate.close("disk", trouble)
+        else:
+            self._kernel.gate.open("disk")
         await self._house.beat("guard")
 
     async def scan(self) -> None:
+        if not self._is_recovered:
+            return  # the recovery wakes the scanner when it is through
         await self._desk.scan_now("schedule")
         await self._house.beat("scanner")
 
@@ -79,14 +110,29 @@ def add_loops(
     if feed is not None:
         every_s = max(FEED_S, least_s)
         supervisor.add(
-            Loop("prices", lambda: pull(feed, supervisor), lambda: every_s, timeout_s=FEED_TIMEOUT_S)
+            Loop(
+                "prices",
+                lambda: pull(feed, supervisor),
+                lambda: every_s,
+                timeout_s=FEED_TIMEOUT_S,
+                longest_pause_s=PROTECTIVE_PAUSE_S,
+            )
         )
 
     def guard_every_s() -> float:
         longest = float(book.settings.position_check_seconds)
-        return min(longest, max(WATCHFUL_S, least_s)) if passes.is_watchful else longest
+        usual = min(longest, max(WATCHFUL_S, least_s)) if passes.is_watchful else longest
+        return passes.guard_pause_s(usual)
 
-    supervisor.add(Loop("guard", passes.guard, guard_every_s, timeout_s=GUARD_TIMEOUT_S))
+    supervisor.add(
+        Loop(
+            "guard",
+            passes.guard,
+            guard_every_s,
+            timeout_s=GUARD_TIMEOUT_S,
+            longest_pause_s=PROTECTIVE_PAUSE_S,
+        )
+    )
     supervisor.add(
         Loop(
             "scanner",

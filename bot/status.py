@@ -65,6 +65,10 @@ class StatusBoard:
     def is_scanning(self) -> bool:
         return self._scans_under_way > 0
 
+    def forget(self, trade_ids: set[str]) -> None:
+        """These are over: they are not shown until the next pass of the guard says so too."""
+        self.rows = tuple(row for row in self.rows if row[0].id not in trade_ids)
+
     def note_scan(self, scan: Scan) -> None:
         self.last_scan = scan.record
         self.unsizeable = scan.unsizeable
@@ -103,6 +107,7 @@ class StatusBoard:
             equity=equity,
             daily_pnl=equity - opening if equity is not None and opening is not None else None,
             positions=tuple(_position_view(*row) for row in self.rows if row[1] is not None),
+            unseen=tuple(trade.symbol for trade, position, _ in self.rows if position is None),
             open_cards=self.open_cards,
             last_scan=self.last_scan,
             next_scan_at=now + timedelta(seconds=next_in) if next_in is not None else None,

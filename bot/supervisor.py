@@ -51,6 +51,8 @@ class Loop:
     """Entries stay closed while it is broken."""
     timeout_s: float = PASS_S
     """Real seconds that one pass may take."""
+    longest_pause_s: float = LONGEST_PAUSE_S
+    """Longest wait before a failed pass is tried again."""
     patience: float = 3.0
     """Periods without a pass after which it counts as unhealthy."""
     poked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -156,7 +158,7 @@ class Supervisor:
         if loop.failed_at is None or now - loop.failed_at > CALM_AFTER_S:
             loop.pause_s = FIRST_PAUSE_S
         loop.failed_at = now
-        pause, loop.pause_s = loop.pause_s, min(loop.pause_s * 2, LONGEST_PAUSE_S)
+        pause, loop.pause_s = loop.pause_s, min(loop.pause_s * 2, loop.longest_pause_s)
         return pause
 
     async def _failed(self, loop: Loop, error: BaseException) -> None:

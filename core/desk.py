@@ -101,6 +101,8 @@ class StatusView:
     daily_pnl: Decimal | None
     """Equity now - equity at 00:00 UTC."""
     positions: tuple[PositionView, ...]
+    unseen: tuple[str, ...]
+    """Symbols with an open trade whose position is not known right now: unknown, not flat."""
     open_cards: int
     last_scan: ScanRecord | None
     next_scan_at: datetime | None

@@ -5,7 +5,7 @@ Laws:
 - A caller that is cancelled leaves no half transaction: the work goes on to its end behind a shield, so a
   cancelled `write` may have been recorded and is never half recorded.
 - A process has one writer at a time, so its own writes never collide; other processes' may, and `work` then
-  runs again: it touches nothing but its connection.
+  runs again: it touches nothing but its connection. Writes that wait for it share a commit (`db.commits`).
 - Whatever a driver raises becomes `JournalError` with one sentence.
 """
 
@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.errors import JournalError
 from core.ports import ComponentHealth
 from db.address import Address, parse_address
+from db.commits import SharedCommits
 from db.engines import (
     FILE_PRAGMAS,
     MEMORY_PRAGMAS,
@@ -98,12 +99,12 @@ class AsyncDatabase:
         self._monotonic = monotonic
         self._pulse = Pulse(monotonic, address.path.parent if address.path else None)
         self._errors = _driver_errors(is_postgresql=address.path is None)
-        self._one_writer = asyncio.Lock()
+        self._commits = SharedCommits(self._commit)
         self._running: set[asyncio.Task[Any]] = set()
         self._is_closed = False
 
     async def write(self, work: Work[T]) -> T:
-        return await self._to_its_end(self._write(work))
+        return await self._to_its_end(self._commits.write(work))
 
     async def read(self, work: Work[T]) -> T:
         return await self._to_its_end(self._transact(self._reader, work, commits=False))
@@ -132,9 +133,8 @@ class AsyncDatabase:
             task.add_done_callback(_log_unheard_failure)
             raise
 
-    async def _write(self, work: Work[T]) -> T:
-        async with self._one_writer:
-            return await self._transact(self._writer, work, commits=True)
+    async def _commit(self, work: Work[T]) -> T:
+        return await self._transact(self._writer, work, commits=True)
 
     async def _transact(self, engine: AsyncEngine, work: Work[T], commits: bool) -> T:
         for attempt in range(TRIES):

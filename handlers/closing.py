@@ -12,7 +12,12 @@ from aiogram.types import CallbackQuery, Message
 from bot.callbacks import Look
 from bot.cards import sentence
 from bot.cards_numbers import badge
-from bot.cards_status import close_all_question, close_question, panic_question
+from bot.cards_status import (
+    close_all_question,
+    close_question,
+    close_unseen_question,
+    panic_question,
+)
 from bot.keyboards import DANGER, Choice
 from core.desk import Buttons, CloseEstimate, Desk, Tap
 from core.market import coin
@@ -54,7 +59,7 @@ def closing_router() -> Router:
 
     @router.message(named("panic"))
     async def panic(message: Message, desk: Desk, buttons: Buttons) -> None:
-        question = panic_question(len(desk.status().positions), where(desk), is_last=False)
+        question = panic_question(_open(desk), where(desk), is_last=False)
         keys = await offered(buttons, [Choice("🚨 Panic", "panic", {}, DANGER), LEAVE], user_id(message))
         await say(chat_of(message), question, keys)
 
@@ -67,26 +72,38 @@ def card_place(query: CallbackQuery) -> Place:
     return Place(place.bot, place.chat_id)
 
 
+def _open(desk: Desk) -> int:
+    status = desk.status()
+    return len(status.positions) + len(status.unseen)
+
+
 async def ask_close(
     place: Place, symbol: str, share: Decimal, user: int, desk: Desk, buttons: Buttons
 ) -> None:
     estimate = await desk.close_estimate(symbol, share)
-    if estimate is None:
+    if estimate is None and symbol not in desk.status().unseen:
         await say(place, sentence(f"There is no open position in {coin(symbol)}; /positions shows what is."))
         return
     args = {"symbol": symbol, "share": str(share)}
     keys = await offered(buttons, [Choice(f"✖️ Close {coin(symbol)}", "close", args, DANGER), LEAVE], user)
-    await say(place, close_question(estimate, where(desk)), keys)
+    question = close_unseen_question([symbol]) if estimate is None else close_question(estimate, where(desk))
+    await say(place, question, keys)
 
 
 async def ask_close_all(place: Place, user: int, desk: Desk, buttons: Buttons) -> None:
-    found = [await desk.close_estimate(one.symbol, ONE) for one in desk.status().positions]
+    status = desk.status()
+    found = [await desk.close_estimate(one.symbol, ONE) for one in status.positions]
     estimates: list[CloseEstimate] = [estimate for estimate in found if estimate is not None]
-    if not estimates:
+    if not estimates and not status.positions and not status.unseen:
         await say(place, sentence("There is no open position."))
         return
     keys = await offered(buttons, [Choice("✖️ Close all", "close_all", {}, DANGER), LEAVE], user)
-    await say(place, close_all_question(estimates, where(desk)), keys)
+    known = {estimate.symbol for estimate in estimates}
+    blind = [
+        symbol for symbol in (*(p.symbol for p in status.positions), *status.unseen) if symbol not in known
+    ]
+    question = close_all_question(estimates, where(desk)) if estimates else close_unseen_question(blind)
+    await say(place, question + close_unseen_question(blind) if estimates and blind else question, keys)
 
 
 async def _close(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
@@ -98,7 +115,7 @@ async def _close_all(query: CallbackQuery, args: Mapping[str, str], office: Offi
 
 
 async def _panic(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
-    question = panic_question(len(office.desk.status().positions), where(office.desk), is_last=True)
+    question = panic_question(_open(office.desk), where(office.desk), is_last=True)
     choices = [Choice("🚨 Yes, everything, now", "panic_sure", {}, DANGER), LEAVE]
     await edit(card_of(query), question, await offered(office.buttons, choices, user_id(query), width=1))
     return "One more tap."

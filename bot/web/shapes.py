@@ -78,6 +78,7 @@ def status_json(view: StatusView) -> Json:
         "daily_pnl": number(view.daily_pnl),
         "active_position": positions[0] if positions else None,
         "positions": positions,
+        "unseen": list(view.unseen),
         "breakers": [breaker_json(breaker) for breaker in view.breakers],
         "timestamp": stamp(view.at),
     }

@@ -57,6 +57,7 @@ class SimVenue:
         self._kept_at: datetime | None = None
         self._rules: dict[str, Instrument] = {}
         self._lock = asyncio.Lock()
+        self._is_open = False
 
     async def open(self) -> None:
         """Loads what an earlier run left; the deposit counts only for a new account.
@@ -69,6 +70,13 @@ class SimVenue:
                 self._state = self._decoded(text)
             for symbol in self._state.holdings:
                 await self._instrument(symbol)
+            self._is_open = True
+
+    async def _opened(self) -> VenueState:
+        """The state, loaded first if nobody did: an account that was not read yet is never flat."""
+        if not self._is_open:
+            await self.open()
+        return self._state
 
     @property
     def state(self) -> VenueState:
@@ -83,6 +91,7 @@ class SimVenue:
     async def prepare(self, symbol: str, leverage: int) -> int:
         if leverage < 1:
             raise NotAllowed(f"leverage {leverage} must be at least 1")
+        await self._opened()
         async with self._lock:
             instrument = await self._instrument(symbol)
             allowed = min(leverage, instrument.tiers[0].max_leverage)
@@ -93,6 +102,10 @@ class SimVenue:
             return allowed
 
     async def submit(self, request: OrderRequest) -> Outcome:
+        try:
+            await self._opened()
+        except PerpilotError as error:
+            return Outcome(Result.REFUSED, code="not_loaded", detail=str(error))
         async with self._lock:
             if self._state.order(request.client_id) is not None:
                 return Outcome(Result.UNKNOWN, code="-4116", detail="an order with this id exists")
@@ -112,6 +125,7 @@ class SimVenue:
             return Outcome(Result.DONE, order=state.order(request.client_id))
 
     async def cancel(self, symbol: str, client_id: str) -> Outcome:
+        await self._opened()
         async with self._lock:
             order = self._state.order(client_id)
             if order is None or order.symbol != symbol or order.status is not OrderStatus.OPEN:
@@ -121,33 +135,36 @@ class SimVenue:
             return Outcome(Result.DONE, order=gone)
 
     async def order(self, symbol: str, client_id: str) -> Order | None:
-        order = self._state.order(client_id)
+        order = (await self._opened()).order(client_id)
         return order if order is not None and order.symbol == symbol else None
 
     async def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
+        state = await self._opened()
         return tuple(
             order
-            for order in self._state.orders
+            for order in state.orders
             if order.status is OrderStatus.OPEN and symbol in (None, order.symbol)
         )
 
     async def positions(self) -> tuple[Position, ...]:
-        state = self._state
+        state = await self._opened()
         rules = {symbol: await self._instrument(symbol) for symbol in sorted(state.holdings)}
         rows = (state.position(symbol, instrument) for symbol, instrument in rules.items())
         return tuple(row for row in rows if row is not None)
 
     async def balance(self) -> Balance:
         """As of the oldest mark that it stands on."""
-        state = self._state
+        state = await self._opened()
         at = min((state.seen_at[symbol] for symbol in state.holdings), default=self._now())
         return Balance(state.wallet, state.unrealised, state.available, min(at, self._now()))
 
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]:
-        return tuple(row for row in self._state.fills if row.symbol == symbol and row.at >= since)
+        state = await self._opened()
+        return tuple(row for row in state.fills if row.symbol == symbol and row.at >= since)
 
     async def funding(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
-        return tuple(row for row in self._state.payments if row.symbol == symbol and row.at >= since)
+        state = await self._opened()
+        return tuple(row for row in state.payments if row.symbol == symbol and row.at >= since)
 
     # ------------------------------------------------------------ the market moves
 

@@ -68,7 +68,8 @@ class Guard:
 
     def pause_s(self, usual: float) -> float:
         """Seconds until the next pass: `usual`, or `RESTLESS_S` while something is unsettled."""
-        return min(usual, RESTLESS_S) if self._executor.is_restless else usual
+        is_restless = self._executor.is_restless or self._orphans
+        return min(usual, RESTLESS_S) if is_restless else usual
 
     async def watch(self) -> tuple[Row, ...]:
         """One pass over everything; returns each open trade with its position and resting stop.

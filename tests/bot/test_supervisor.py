@@ -424,6 +424,21 @@ async def test_a_poke_begins_the_next_pass_at_once(house: House) -> None:
     await ended(house)
 
 
+async def test_a_poke_is_used_up_by_one_pass(house: House) -> None:
+    house.clock.is_held = True
+    script = house.script(None, None, None, None)
+    house.supervisor.start()
+    while not house.clock.slept:
+        await asyncio.sleep(0)
+
+    house.supervisor.poke("guard")
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    assert script.begun == 2
+    await ended(house)
+
+
 async def test_a_poke_during_a_pass_is_not_lost(house: House) -> None:
     house.clock.is_held = True
 

@@ -1,4 +1,4 @@
-"""The exchange away, advisers broken: entries are refused, guarding waits, the chat stays readable, it mends."""
+"""The exchange away, advisers broken: entries are refused, the chat stays readable, it mends itself."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_start_without_an_exchange_is_degraded_and_mends_itself(stage: T
         {"grok": AiFault.RESET, "deepseek": AiFault.NOT_JSON},
         dict.fromkeys(ADVISERS, AiFault.SERVER_ERROR),
     ],
-    ids=lambda faults: ", ".join(faults),
+    ids=", ".join,
 )
 async def test_advisers_that_fail_abstain_and_the_others_go_on(
     stage: Theatre, faults: dict[str, AiFault]

@@ -1,4 +1,4 @@
-"""The real bot as a process of its own, over real sockets, against a world that the test holds in its hands."""
+"""The real bot as a process of its own, over real sockets, in a world that the test holds in its hands."""
 
 from __future__ import annotations
 
@@ -281,6 +281,13 @@ class Theatre:
             if health["components"][component]["status"] in wanted:
                 return health
             assert time.monotonic() < deadline, health
+            await asyncio.sleep(0.1)
+
+    async def until_state(self, wanted: str, within_s: float = TELL_S) -> None:
+        """Until /status over HTTP says this trading state."""
+        deadline = time.monotonic() + within_s
+        while (state := (await self.get_json("/status"))["trading_state"]) != wanted:
+            assert time.monotonic() < deadline, f"{state}, not {wanted}, after {within_s} s"
             await asyncio.sleep(0.1)
 
     def trades(self, coin: str) -> list[sqlite3.Row]:

@@ -145,6 +145,7 @@ def scan_record() -> ScanRecord:
 
 def status(positions: tuple[PositionView, ...] = (position_view(),)) -> StatusView:
     return StatusView(
+        unseen=(),
         state=TradingState.TRADING if positions else TradingState.SCANNING,
         why="",
         mode=Mode.SEMI_AUTO,

@@ -287,6 +287,18 @@ def test_whole_lots_lose_no_more_than_the_budget_and_one_more_would(
         assert (quantity + lot) * per_unit > budget * (1 - D("1e-25"))
 
 
+def test_a_budget_short_by_a_digit_beyond_sight_buys_one_lot_less() -> None:
+    rules, limits = an_instrument(lot=D(1)), some_limits()
+    with localcontext(
+        EXACT
+    ):  # three lots from 100 to 94.9 with costs, less a hair that a quotient rounds away
+        loss = 3 * (D("100.05") - D("94.85255") + (D("100.05") + D("94.85255")) * D("0.0005"))
+        short = loss - D("1e-40")
+
+    assert quantity_for(loss, Side.LONG, D(100), D("94.9"), rules, limits) == 3
+    assert quantity_for(short, Side.LONG, D(100), D("94.9"), rules, limits) == 2
+
+
 def refused_for_size(case: Case) -> str:
     outcome = examine(case)
     assert isinstance(outcome, Refused)

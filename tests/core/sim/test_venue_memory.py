@@ -382,3 +382,13 @@ async def test_an_order_is_shown_with_what_was_asked_and_what_was_filled() -> No
     assert (bought.order.quantity, bought.order.filled) == (D(2), D(2))
     assert bought.order.status is OrderStatus.FILLED
     assert isinstance(bought.order.average, Decimal)
+
+
+async def test_an_account_that_was_not_loaded_yet_is_read_before_it_is_called_flat() -> None:
+    stand = Stand()
+    await stand.buy(1)
+    again = Stand(memory=stand.memory)
+
+    positions = await again.venue.positions()
+
+    assert [position.quantity for position in positions] == [1]

@@ -172,7 +172,7 @@ async def _check(world: World, acts_: list[tuple[str, Any]]) -> None:
         assert venue.resting() == []
     if history and ("by hand", -2) not in acts_:  # what was turned round is somebody else's profit and loss
         state = await world.journal.account_state(PAPER)
-        assert state.current_capital == venue.wallet
+        assert abs(state.current_capital - venue.wallet) < D("1e-15")  # the fake venue averages its entries
     assert len(venue.submitted) <= 12 + 14 * len(acts_)
 
 

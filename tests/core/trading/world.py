@@ -164,9 +164,10 @@ class World:
         return len(stops) == 1 and stops[0].quantity == held[1] and stops[0].reduce_only
 
     async def settle(self, passes: int = 20, every_s: float = 2.0) -> None:
-        """Guarding goes on until nothing is unsettled."""
+        """Guarding goes on until nothing is unsettled, and once more."""
         for _ in range(passes):
             await self.kernel.guard.watch()
-            if not self.kernel.executor.is_restless:
-                return
+            if self.kernel.guard.pause_s(60) == 60:
+                break
             self.clock.advance(every_s)
+        await self.kernel.guard.watch()
