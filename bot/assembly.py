@@ -36,7 +36,7 @@ from core.adapters.exchange.market import CcxtMarket
 from core.advice.panel import ParallelPanel
 from core.advice.rules import RulesAdviser
 from core.desk import DoctorLine, VersionView
-from core.journal import AccountState
+from core.journal import AccountState, Mode
 from core.opinion import Decider, Features
 from core.ports import Adviser, ComponentHealth, Venue
 from core.sim.absent import AbsentVenue
@@ -235,15 +235,16 @@ async def in_thread(work: Callable[[], Features]) -> Features:
 
 
 async def _account(settings: Settings, stage: Stage, journal: SqlJournal) -> AccountState:
-    """The account; the environment's mode holds unless the chat ever changed it."""
+    """The account; the environment's mode holds unless the chat ever asked for another."""
     now = stage.clock.now()
     state = await journal.open_account(
         stage.account, stage.is_paper, settings.initial_capital, settings.trading_mode, now
     )
-    changed = {change.name for change in await journal.setting_changes(stage.account)}
-    if "TRADING_MODE" in changed or state.mode is settings.trading_mode:
+    asked = chat_changes(await journal.setting_changes(stage.account)).get("TRADING_MODE")
+    wanted = Mode(asked) if asked is not None else settings.trading_mode
+    if state.mode is wanted:
         return state
-    await journal.set_mode(stage.account, settings.trading_mode, "environment", now)
+    await journal.set_mode(stage.account, wanted, "chat" if asked else "environment", now)
     return await journal.account_state(stage.account)
 
 

@@ -284,9 +284,9 @@ class TradingDesk:
         if state.mode is mode:
             return Tap(True, f"The mode is {mode} already.")
         told = [notices.system(f"mode:{now.isoformat()}", f"Mode {state.mode} → {mode} by {by}.")]
-        await self._journal.set_mode(self._account, mode, by, now, told)
         change = SettingChange("TRADING_MODE", state.mode.value, mode.value, by, now)
-        await self._journal.record_setting(self._account, change)
+        await self._journal.record_setting(self._account, change)  # first: a start takes up what was asked
+        await self._journal.set_mode(self._account, mode, by, now, told)
         self._reach.board.mode = mode
         if mode is not Mode.SEMI_AUTO:
             await self._kernel.approvals.drop_all(by, f"the mode is {mode} now")

@@ -24,6 +24,8 @@ log = logging.getLogger("perpilot.account")
 
 RECENT_TRADES = 200
 """Enough for cooldowns and losing streaks."""
+YESTERDAY = timedelta(days=1)
+"""How far back an equity before midnight is looked for."""
 MIDNIGHT_GAP = timedelta(minutes=15)
 """An equity seen this short before the new day's first look is the day's opening equity."""
 
@@ -98,7 +100,7 @@ class AccountKeeper:
             available=sight.balance.available if sight else None,
             day_opening=day_opening,
             peak=peak,
-            at=now,
+            at=min(now, sight.balance.at) if sight else now,
             open_risks=tuple(risks),
             last_closed={trade.symbol: trade.closed_at for trade in recent},
             open_breakers=tuple(event.name for event in tripped),
@@ -144,7 +146,7 @@ class AccountKeeper:
     ) -> tuple[Decimal | None, Decimal | None]:
         if equity is None:
             return None, None
-        opening = self._before_midnight(now) or equity
+        opening = await self._before_midnight(now) or equity
         day_opening = await self._journal.day_opening_equity(self.account, now.date(), opening)
         self._day = now.date()
         acknowledged = await self._journal.last_resolved(self.account, breakers.DRAWDOWN)
@@ -154,12 +156,18 @@ class AccountKeeper:
         start = state.initial_capital if since is None else ZERO
         return day_opening, max(equity, recorded or ZERO, start)
 
-    def _before_midnight(self, now: datetime) -> Decimal | None:
-        """The equity seen last on the day before, shortly before `now`; None when there was none."""
+    async def _before_midnight(self, now: datetime) -> Decimal | None:
+        """The equity seen last before 00:00 UTC: what was lost since is the new day's loss, also when
+        nobody looked at midnight. None for an account without a yesterday."""
         last = self.last_account
-        if last is None or last.at.date() >= now.date() or now - last.at > MIDNIGHT_GAP:
+        if last is not None and last.equity is not None and now - last.at <= MIDNIGHT_GAP:
+            return last.equity if last.at.date() < now.date() else None
+        if self._day == now.date():
             return None
-        return last.equity
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        points = await self._journal.equity_curve(self.account, midnight - YESTERDAY)
+        before = [point.equity for point in points if point.at < midnight]
+        return before[-1] if before else None
 
     async def _streak_start(self) -> datetime | None:
         event = await self._journal.last_resolved(self.account, breakers.CONSECUTIVE_LOSSES)

@@ -84,10 +84,18 @@ class Approvals:
             self._handled.discard(approval_id)
 
     async def reject(self, approval_id: str, by: str) -> Tap:
+        if approval_id in self._handled:
+            return Tap(False, OVER[ApprovalState.CLAIMED])
+        self._handled.add(approval_id)
+        try:
+            return await self._reject(approval_id, by)
+        finally:
+            self._handled.discard(approval_id)
+
+    async def _reject(self, approval_id: str, by: str) -> Tap:
         approval = await self._journal.claim_approval(approval_id, by, self._circle.clock.now())
-        if approval is None:
+        if approval is None or not await self._settle(approval, ApprovalState.REJECTED, by, ()):
             return await self._over(approval_id)
-        await self._settle(approval, ApprovalState.REJECTED, by, ())
         return Tap(True, f"Rejected: {approval.plan.symbol} {approval.plan.side}.")
 
     async def expire(self) -> int:
@@ -119,6 +127,9 @@ class Approvals:
         self, approval: Approval, share: Decimal, limits: Limits, by: str, lifetime_s: float
     ) -> Tap:
         plan, now = approval.plan, self._circle.clock.now()
+        if now > approval.expires_at:
+            late = Reason("expiry", "the card expired while another order was being handled")
+            return await self._refuse(approval, Refused(plan, (late,)), by)
         if (barred := await self._barred(plan)) is not None:
             return await self._refuse(approval, Refused(plan, (barred,)), by)
         quote = await self._circle.market.quote(plan.symbol)

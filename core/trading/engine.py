@@ -87,8 +87,15 @@ class Engine:
             case Mode.AUTO:
                 await self._trade(plan, course)
 
+    async def _is_still(self, mode: Mode) -> bool:
+        """Asked with the lock held: waiting for it may have taken long."""
+        state = await self._journal.account_state(self._keeper.account)
+        return state.mode is mode
+
     async def _ask(self, plan: Plan, course: Course) -> None:
         async with self._executor.entering:
+            if not await self._is_still(Mode.SEMI_AUTO):
+                return
             again = await self._again(plan, course)
             if isinstance(again, Cleared):
                 await self._approvals.propose(again, course.approval_lifetime_s)
@@ -106,6 +113,8 @@ class Engine:
             again = await self._again(plan, course)
             if isinstance(again, Refused):
                 _log_refusal("auto refused", again)
+                return
+            if not await self._is_still(Mode.AUTO):
                 return
             try:
                 entered = await self._executor.enter(again, None, "auto")

@@ -79,6 +79,7 @@ class Executor:
         limits: Callable[[], Limits],
         gate: EntryGate,
         account: str,
+        open_breakers: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -87,6 +88,7 @@ class Executor:
         self._limits = limits
         self._gate = gate
         self._account = account
+        self._open_breakers = open_breakers
         self._looker = Looker(venue, market, clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -234,6 +236,8 @@ class Executor:
     def _entries_closed(self) -> str:
         if self.has_unrecorded:
             return "an answer of the venue could not be recorded"
+        if names := self._open_breakers():
+            return f"circuit breaker open: {', '.join(names)}"
         return self._gate.text
 
     async def _rules(self, symbol: str) -> Rules:
@@ -261,6 +265,8 @@ class Executor:
     async def _perform(self, step: Step, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
         log.info("step: trade=%s symbol=%s %s", trade.id, trade.symbol, in_words(step))
         match step:
+            case Send(intention) if intention.purpose is Purpose.ENTRY and self._entries_closed():
+                return  # closed while we were looking: the next round gives it up
             case Send(intention):
                 await self._send(trade, intention, outside_changes(trade, intention, intents, seen))
             case Settle(intention, state, note):

@@ -161,7 +161,7 @@ class Guard:
             rows.append((await self._note(trade, position, stop), position, stop))
         shown = [(trade, position) for trade, position, _ in rows if position is not None]
         await self._journal.show_positions(self._keeper.account, shown, self._clock.now())
-        await self._sweep(orders)
+        await self._sweep(orders, frozenset(positions))
         return tuple(rows)
 
     async def _note(self, trade: Trade, position: Position, stop: Order | None) -> Trade:
@@ -171,7 +171,8 @@ class Guard:
         is_naked = stop is None and trade.id in self._bare  # one survey may have been too early
 
         def changed(current: Trade) -> tuple[Trade, list[Notice]]:
-            news[:] = [n for n in _news(current, position, stop, is_naked) if n.key not in self._told]
+            hour = f"{self._clock.now():%Y%m%dT%H}" if is_naked else ""
+            news[:] = [n for n in _news(current, position, stop, hour) if n.key not in self._told]
             return _with_extremes(current, position.mark), list(news)
 
         self._bare.discard(trade.id) if stop is not None else self._bare.add(trade.id)
@@ -183,10 +184,13 @@ class Guard:
         self._told.update(_milder_rungs(trade, news))
         return noted
 
-    async def _sweep(self, orders: Sequence[Order]) -> None:
-        """Cancels orders of ours on symbols without an open trade, once two passes have seen them."""
+    async def _sweep(self, orders: Sequence[Order], held: frozenset[str]) -> None:
+        """Cancels orders of ours on symbols without an open trade, once two passes have seen them.
+
+        Never beside a position: without a journal row (a lost database) they may be its only cover.
+        """
         open_symbols = {trade.symbol for trade in await self._keeper.open_trades()}
-        orphans = [o for o in orders if is_ours(o.client_id) and o.symbol not in open_symbols]
+        orphans = [o for o in orders if is_ours(o.client_id) and o.symbol not in open_symbols | held]
         for order in orphans:
             if order.client_id in self._orphans:
                 log.warning("orphan order cancelled: symbol=%s id=%s", order.symbol, order.client_id)
@@ -235,13 +239,16 @@ def _with_extremes(trade: Trade, mark: Decimal) -> Trade:
     return replace(trade, best_mark=best, worst_mark=worst)
 
 
-def _news(trade: Trade, position: Position, stop: Order | None, is_naked: bool) -> list[Notice]:
-    """Everything that is worth telling of this sight; keys make each be told once."""
+def _news(trade: Trade, position: Position, stop: Order | None, naked_hour: str) -> list[Notice]:
+    """Everything that is worth telling of this sight; keys make each be told once.
+
+    `naked_hour` names the hour of a nakedness, which is told again in the next; empty while covered.
+    """
     told = []
     if trade.want is Want.OPEN:
         told.append(notices.opened(trade, position, stop is not None))
-        if is_naked:
-            told.append(notices.naked(trade, "no stop rests on the venue; it is being placed", "seen"))
+        if naked_hour:
+            told.append(notices.naked(trade, "no stop rests on the venue; it is being placed", naked_hour))
         if stop is not None and stop.trigger is not None and _is_near(trade, position, stop.trigger):
             told.append(notices.near_stop(trade, position.mark))
     at_entry = (position.entry - position.liquidation) * trade.side.sign

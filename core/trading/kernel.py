@@ -57,6 +57,7 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
         lambda: rules().limits,
         gate,
         ports.account,
+        lambda: tuple(event.name for event in keeper.open_events),
     )
     approvals = Approvals(ports.journal, keeper, executor, circle)
     guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock)

@@ -52,6 +52,8 @@ AGREEING_LOOKS = 2
 """Looks in a row that must show the same before anything final is concluded."""
 MAX_STOP_FAILURES = 3
 """Stops refused or lost in a row; then the position is closed instead."""
+PATIENT_EXITS, LONGEST_EXIT_PAUSE_S = 5, 15.0
+"""Unanswered exits are repeated slower and slower after this many: a ban would end all closing."""
 MAX_RESTING_STOPS = 3
 """Stops that rest though none is the wanted one; more would run into the venue's own limit."""
 ATTEMPTS_PER_REQUEST = 100
@@ -73,6 +75,7 @@ def next_step(trade: Trade, intents: Sequence[Intention], seen: Seen, rules: Rul
 def _holding(scene: Scene) -> Step:
     return (
         _settle_seen(scene)
+        or _bury(scene)
         or _must_leave(scene)
         or _leave(scene)
         or _cover(scene)
@@ -144,6 +147,7 @@ def _send_exit(scene: Scene, quantity: Decimal) -> Step:
         return Send(_intention(scene, Purpose.EXIT, first, OrderKind.MARKET, quantity))
     last, rules = sent[-1], scene.rules
     pause = rules.retry_refused_s if last.state is IntentState.REFUSED else rules.retry_exit_s
+    pause = min(pause * 2 ** max(len(sent) - PATIENT_EXITS, 0), max(pause, LONGEST_EXIT_PAUSE_S))
     if scene.age_s(last) < pause:
         return Wait("an exit is on its way", pause - scene.age_s(last))
     return Send(_intention(scene, Purpose.EXIT, last.attempt + 1, OrderKind.MARKET, quantity))
@@ -351,6 +355,15 @@ def _prove_dead(scene: Scene, intention: Intention) -> Step | None:
     return None
 
 
+def _bury(scene: Scene) -> Step | None:
+    """Reduce-only orders that never arrived are settled, so that nobody asks for them for ever."""
+    for purpose in (Purpose.EXIT, Purpose.STOP):
+        for intention in scene.sent(purpose):
+            if intention.state is IntentState.SENT and (dead := _prove_dead(scene, intention)) is not None:
+                return dead
+    return None
+
+
 def _never_filled(scene: Scene, entry: Intention, order: Order | None) -> Step:
     """No fill is shown of an entry whose fate is settled. A venue that took it may show it late."""
     if entry.state is IntentState.DONE:
@@ -359,8 +372,17 @@ def _never_filled(scene: Scene, entry: Intention, order: Order | None) -> Step:
         window = scene.rules.dead_after_s if order is not None else scene.rules.vanished_after_s
         if scene.age_s(entry) <= window:
             return Wait("nothing is shown of the entry yet")
+    if was_held(scene):
+        return Wait("its position was seen; where it went is not shown yet")
     dropped = order.reject_reason if order is not None else ""
     return _clear_orders(scene) or Abandon(entry.note or dropped or "the entry was not filled")
+
+
+def was_held(scene: Scene) -> bool:
+    """The position of this trade was seen once: an empty look can then never mean that it was not filled."""
+    protective = (Purpose.STOP, Purpose.TARGET, Purpose.EXIT)
+    accepted = any(i.state is IntentState.DONE for i in scene.intents if i.purpose in protective)
+    return accepted or scene.trade.best_mark is not None
 
 
 def _clear_orders(scene: Scene) -> Step | None:

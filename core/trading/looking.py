@@ -10,7 +10,7 @@ from core.trade import Fill, Intention, IntentState, Order, OrderStatus, Positio
 from core.trading.ids import is_ours
 from core.trading.steps import Rules
 
-FILLS_MARGIN = timedelta(seconds=5)
+FILLS_MARGIN = timedelta(seconds=60)
 """Clock difference allowed between us and the venue when fills are asked for."""
 LOOKS_APART_S = 0.9
 """Looks nearer to each other than this are one look: a lagging venue answers both from the same cache."""

@@ -24,6 +24,10 @@ SOON_S = 1.0
 """When nothing says otherwise, a wait is over after this."""
 
 
+CLOCK_JITTER_S = 2.0
+"""A clock may be corrected by this much without having gone back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     lot: Decimal
@@ -182,4 +186,9 @@ class Scene:
         return sum((fill.quantity for fill in self.seen.fills if fill.side is side), ZERO)
 
     def age_s(self, intention: Intention) -> float:
-        return (self.now - intention.sent_at).total_seconds()
+        """Seconds since it was recorded. After a clock that went back, an entry is as good as new (it is
+        never repeated early), and what may be repeated without harm is old."""
+        age = (self.now - intention.sent_at).total_seconds()
+        if age >= -CLOCK_JITTER_S:
+            return max(age, 0.0)
+        return 0.0 if intention.purpose is Purpose.ENTRY else float("inf")
