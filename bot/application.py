@@ -137,12 +137,15 @@ class Application:
             await parts.market.open()
         except (Unknown, Throttled) as error:
             log.warning("exchange out of reach at start: %s", error)
+            text = f"the exchange does not answer ({error}); check the network, EXCHANGE and EXCHANGE_URL"
+            parts.board.warnings = (*parts.board.warnings, text)
         if isinstance(parts.venue, SimVenue):
             await parts.venue.open()
         if parts.feed is not None:
             await parts.feed.catch_up()
         await parts.kernel.approvals.recover()
         parts.board.rows = await parts.kernel.guard.watch()
+        parts.board.open_cards = len(await parts.journal.open_approvals(self._stage.account))
         parts.board.symbols = await parts.book.symbols()
         parts.board.unsizeable = await unsizeable_now(parts)
         gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
@@ -158,7 +161,14 @@ class Application:
         status = parts.desk.status()
         warnings = [*status.warnings, *([status.why] if status.why else [])]
         warnings += [f"{coin(name)} cannot be sized now: {mend}" for name, mend in status.unsizeable]
-        return notices.started(key, status.account, status.is_paper, status.mode.value, warnings)
+        held = [
+            f"{coin(p.symbol)} {p.side} is open, "
+            + (f"its stop {p.stop} rests on the venue" if p.stop is not None else "its stop is being placed")
+            for p in status.positions
+        ]
+        if status.open_cards:
+            held.append(f"{status.open_cards} idea(s) still wait for a tap")
+        return notices.started(key, status.account, status.is_paper, status.mode.value, held, warnings)
 
     def _say_started(self, parts: Parts) -> None:
         status = parts.desk.status()

@@ -99,6 +99,7 @@ async def open_storage(settings: Settings, stage: Stage) -> tuple[AsyncDatabase,
 async def with_chat(settings: Settings, journal: SqlJournal, account: str) -> tuple[Settings, list[str]]:
     """The settings with what was changed in chat; changes that no longer fit are left out and named."""
     changes = chat_changes(await journal.setting_changes(account))
+    changes.pop("TRADING_MODE", None)  # the account keeps it; see `_account`
     left_out: list[str] = []
     while True:
         try:
@@ -133,7 +134,7 @@ async def _compose(
     market = _market(settings, stage)
     venue, feed = _venue(settings, stage, state.initial_capital, market, journal)
     models = _models(settings, journal, stage)
-    deadline_s = float(settings.ai_deadline_seconds)
+    deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
     panel = ParallelPanel(_panel(settings, models), stage.clock, deadline_s)
     book = SettingsBook(settings, journal, market, stage.clock, stage.account)
     guard_market = market.guarding()

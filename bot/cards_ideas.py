@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bot.cards import Block, Card, bold, card, esc, folded, lines
+from bot.cards import Block, Card, bold, card, esc, folded, italic, lines
 from bot.cards_numbers import badge, cost, gain, level, moment, people, percent, price, quantity, ratio, usdt
 from bot.cards_status import side_word, unsizeable_lines
 from core.codec import from_plain
@@ -54,6 +54,9 @@ def settled_card(approval: Approval, is_paper: bool) -> Card:
         lines(
             f"<b>{OUTCOMES[approval.state]}</b>{by}{when}", *(f"• {esc(text)}" for text in approval.reasons)
         ),
+        lines(italic("Below: the card as it was shown. What was sent is told in its own message."))
+        if approval.state is ApprovalState.APPROVED
+        else None,
         lines(f"💡 Idea · {badge(plan.account, is_paper)}", plan_title(plan)),
         plan_numbers(plan),
         plan_money(plan),
@@ -180,7 +183,7 @@ def analysis_card(analysis: Analysis, where: str) -> Card:
     return card(
         lines(f"🔬 <b>{esc(coin(decision.symbol))}</b> · {moment(decision.at)} · {where}"),
         _features(decision.features),
-        flags_block(decision.flags),
+        flags_block(decision.flags, decision.features is not None),
         *(_opinion_block(opinion) for opinion in analysis.opinions),
         lines(*(silence_line(one) for one in analysis.abstentions)),
         lines(verdict_line(decision.verdict)) if decision.verdict else None,
@@ -231,7 +234,10 @@ def _features(features: Features | None) -> Block | None:
     )
 
 
-def flags_block(flags: Flags) -> Block:
+def flags_block(flags: Flags, is_known: bool = True) -> Block:
+    """`is_known` false: nothing was read, so nothing can be said of flags."""
+    if not is_known:
+        return lines("🏳 Red flags: n/a")
     if not flags.struck:
         return lines("🏳 No red flags")
     return lines(

@@ -61,8 +61,10 @@ def _as_it_is(notice: Notice, where: str) -> Card:
 
 def _started(facts: Facts, where: str) -> Card:
     warnings = [f"⚠️ {esc(text)}" for text in facts.get("warnings", ())]
+    held = [f"📌 {esc(text)}" for text in facts.get("held", ())]
     return card(
         lines(f"▶️ <b>Perpilot is running</b> · {where}", f"Mode {esc(MODE_WORDS[Mode(facts['mode'])])}."),
+        lines(*held),
         lines(*warnings),
         lines("/status shows where things stand."),
     )
@@ -100,6 +102,7 @@ def _entry_sent(facts: Facts, where: str) -> Card:
             f"📨 <b>Order sent</b> · {where}",
             f"{_name(trade)}: {quantity(trade.quantity)} {esc(coin(trade.symbol))} "
             f"at about {price(trade.entry_reference)}{by}",
+            f"Stop {price(trade.stop)} · at risk {cost(trade.risk_usd)}",
         )
     )
 

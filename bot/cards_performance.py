@@ -27,7 +27,7 @@ from core.market import coin
 from core.performance import Performance
 from core.trade import ClosedTrade
 
-PERIOD_WORDS = {Period.DAY: "Today", Period.WEEK: "Last 7 days", Period.MONTH: "Last 30 days"}
+PERIOD_WORDS = {Period.DAY: "Today", Period.WEEK: "This week", Period.MONTH: "This month"}
 
 
 def metrics_card(view: MetricsView, account: str, is_paper: bool) -> Card:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -40,6 +41,8 @@ from core.trading.decide import decide
 from core.trading.kernel import Kernel
 from core.trading.manual import plan_idea
 from core.trading.scanner import record_of
+
+log = logging.getLogger("perpilot.desk")
 
 MAX_NOTE = 1_000
 """Characters of one journal note."""
@@ -159,6 +162,12 @@ class TradingDesk:
         )
 
     async def propose_idea(self, idea: ManualIdea, by: str) -> Tap:
+        async with self._kernel.executor.entering:  # two cards must not take one place
+            tap = await self._propose_idea(idea, by)
+        self._reach.wake("outbox")
+        return tap
+
+    async def _propose_idea(self, idea: ManualIdea, by: str) -> Tap:
         seed = f"{by}:{self._clock.now().isoformat()}"
         try:
             account = await self._kernel.keeper.look()
@@ -176,13 +185,13 @@ class TradingDesk:
         lifetime = self._reach.book.settings.approval_timeout_seconds
         if not await self._kernel.approvals.propose(found, lifetime):
             return Tap(False, f"No card: {coin(idea.symbol)} already has an open one.")
-        self._reach.wake("outbox")
         return Tap(True, f"A card for {idea.side} {coin(idea.symbol)} follows.")
 
     async def approve(self, approval_id: str, share: Decimal, by: str) -> Tap:
         book = self._reach.book
         lifetime = book.settings.approval_timeout_seconds
         tap = await self._kernel.approvals.approve(approval_id, share, book.rules().limits, by, lifetime)
+        log.info("card answered: id=%s share=%s by=%s done=%s", approval_id, share, by, tap.is_done)
         self._reach.wake("guard")
         self._reach.wake("outbox")
         return tap
@@ -197,8 +206,11 @@ class TradingDesk:
     async def close_estimate(self, symbol: str, share: Decimal) -> CloseEstimate | None:
         for trade, position, _ in self._reach.board.rows:
             if trade.symbol == symbol and position is not None:
-                quote = await self._kernel.circle.market.quote(symbol)
-                instrument = await self._kernel.circle.market.instrument(symbol)
+                try:
+                    quote = await self._kernel.circle.market.quote(symbol)
+                    instrument = await self._kernel.circle.market.instrument(symbol)
+                except PerpilotError:
+                    return None  # closing must be possible without a price
                 price = quote.taking(position.side.opposite)
                 quantity = position.quantity * share
                 return CloseEstimate(
@@ -226,17 +238,25 @@ class TradingDesk:
     async def panic(self, by: str) -> Tap:
         """The gate first, then everything is closed, then the rest: no part waits for another to succeed."""
         self._kernel.gate.close("pause", f"paused by {by}")
-        trades = await self._open_trades()
         troubles: list[str] = []
-        tap = Tap(True, "There was no open position.")
-        if trades:
-            tap = await self._close(trades, ExitReason.PANIC, Decimal(1), by)
-        for part in (self.pause(by), self._kernel.approvals.drop_all(by, "panic")):
-            try:
-                await part
-            except PerpilotError as error:
-                troubles.append(f"not recorded: {error}")
+        try:
+            tap = await self._close_for_panic(by)
+        finally:  # an error nobody foresaw must not leave the pause unrecorded either
+            for part in (self.pause(by), self._kernel.approvals.drop_all(by, "panic")):
+                try:
+                    await part
+                except PerpilotError as error:
+                    troubles.append(f"not recorded: {error}")
         return Tap(tap.is_done, f"Paused. {tap.text}", (*tap.reasons, *troubles))
+
+    async def _close_for_panic(self, by: str) -> Tap:
+        try:
+            trades = await self._open_trades()
+        except PerpilotError as error:
+            return Tap(False, "What is open could not be read, so nothing was closed yet.", (str(error),))
+        if not trades:
+            return Tap(True, "There was no open position.")
+        return await self._close(trades, ExitReason.PANIC, Decimal(1), by)
 
     async def _close(self, trades: list[Trade], reason: ExitReason, share: Decimal, by: str) -> Tap:
         unfinished = await self._kernel.guard.close(trades, reason, share, by)
@@ -257,6 +277,7 @@ class TradingDesk:
 
     async def pause(self, by: str) -> Tap:
         self._kernel.gate.close("pause", f"paused by {by}")
+        log.info("paused: by=%s", by)
         now = self._clock.now()
         state = await self._journal.account_state(self._account)
         if state.is_paused:
@@ -288,6 +309,7 @@ class TradingDesk:
         await self._journal.record_setting(self._account, change)  # first: a start takes up what was asked
         await self._journal.set_mode(self._account, mode, by, now, told)
         self._reach.board.mode = mode
+        log.info("mode changed: old=%s new=%s by=%s", state.mode.value, mode.value, by)
         if mode is not Mode.SEMI_AUTO:
             await self._kernel.approvals.drop_all(by, f"the mode is {mode} now")
         course = await self._reach.book.course()
@@ -313,6 +335,7 @@ class TradingDesk:
         change = await self._reach.book.change(name, text, by)
         if change.refusal:
             return Tap(False, change.refusal)
+        log.info("setting changed: name=%s old=%s new=%s by=%s", change.name, change.old, change.new, by)
         return Tap(True, f"{change.name}: {change.old} → {change.new}.")
 
     async def add_note(self, trade_id: str, text: str, by: str) -> Tap:

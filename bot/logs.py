@@ -124,6 +124,7 @@ def configure_logs(
     secrets: Iterable[str],
     *,
     now: Callable[[], datetime],
+    console_level: str = "DEBUG",
 ) -> ErrorCounter:
     """Takes over the root logger, uncaught exceptions and Python's warnings until `stop_logs`.
 
@@ -132,7 +133,7 @@ def configure_logs(
     """
     stop_logs()
     redactor = Redactor(secrets)
-    sinks: list[logging.Handler] = [_Console()]
+    sinks: list[logging.Handler] = [_Console(console_level)]
     trouble = _add_file(sinks, directory) if directory is not None else ""
     writer = _Writer(tuple(sinks))
     counter = ErrorCounter(now)
@@ -311,7 +312,8 @@ class _Writer:
     def _write(self) -> None:
         while (record := self.waiting.get()) is not None:
             for sink in self._sinks:
-                sink.handle(record)
+                if record.levelno >= sink.level:
+                    sink.handle(record)
 
 
 class _Front(_Safe, logging.handlers.QueueHandler):

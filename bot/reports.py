@@ -121,6 +121,8 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, tuple):
+        return " | ".join(_cell(part) for part in value)
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 

@@ -81,7 +81,8 @@ async def ask_close(
     place: Place, symbol: str, share: Decimal, user: int, desk: Desk, buttons: Buttons
 ) -> None:
     estimate = await desk.close_estimate(symbol, share)
-    if estimate is None and symbol not in desk.status().unseen:
+    status = desk.status()
+    if estimate is None and symbol not in (*(one.symbol for one in status.positions), *status.unseen):
         await say(place, sentence(f"There is no open position in {coin(symbol)}; /positions shows what is."))
         return
     args = {"symbol": symbol, "share": str(share)}

@@ -40,7 +40,9 @@ def run_demo(options: argparse.Namespace) -> int:
             raise PerpilotError(addresses["error"])
         settings = load_settings(demo_environment(options, addresses), require=("telegram",))
         stage = Stage("demo", True, demo_clock(options, addresses), HOME, "demo exchange", options.speed)
-        return run(settings, stage, lambda: _say(f"chat {addresses['page']}"))
+        if (HOME / "perpilot.db").exists():
+            _say("The account of an earlier demo goes on; its market starts anew (--fresh forgets it).")
+        return run(settings, stage, lambda: _say(f"chat {addresses['page']}"), console_level="WARNING")
 
 
 def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) -> dict[str, str]:
@@ -53,18 +55,17 @@ def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) 
         "EXCHANGE": "binanceusdm",
         "EXCHANGE_URL": addresses["exchange"],
         "SYMBOLS": coins,
-        "ANTHROPIC_API_KEY": "stand-in-claude",
+        "ANTHROPIC_API_KEY": "demo-key-of-claude",
         "ANTHROPIC_BASE_URL": addresses["anthropic"],
-        "OPENAI_API_KEY": "stand-in-gpt",
+        "OPENAI_API_KEY": "demo-key-of-gpt",
         "OPENAI_BASE_URL": addresses["openai"],
-        "XAI_API_KEY": "stand-in-grok",
+        "XAI_API_KEY": "demo-key-of-grok",
         "XAI_BASE_URL": addresses["xai"],
         "ENABLE_GROK": "true",
-        "DEEPSEEK_API_KEY": "stand-in-deepseek",
+        "DEEPSEEK_API_KEY": "demo-key-of-deepseek",
         "DEEPSEEK_BASE_URL": addresses["deepseek"],
         "DATABASE_URL": f"sqlite+aiosqlite:///{HOME / 'perpilot.db'}",
         "HTTP_PORT": "0",
-        "LOG_LEVEL": "WARNING",
         "INITIAL_CAPITAL": CAPITAL,
         "TRADING_MODE": "auto" if options.auto else "semi_auto",
         "SCAN_INTERVAL_SECONDS": SCAN_S if options.speed == 1 else "300",

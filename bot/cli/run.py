@@ -29,9 +29,20 @@ def run_bot(env: Path) -> int:
     return run(settings, stage_of(settings))
 
 
-def run(settings: Settings, stage: Stage, is_ready: Callable[[], None] | None = None) -> int:
+def run(
+    settings: Settings,
+    stage: Stage,
+    is_ready: Callable[[], None] | None = None,
+    console_level: str = "DEBUG",
+) -> int:
     """Logs, runs until told to stop. Raises `PerpilotError` when it cannot start."""
-    counter = configure_logs(settings.log_level, stage.home / "logs", settings.secrets(), now=stage.clock.now)
+    counter = configure_logs(
+        settings.log_level,
+        stage.home / "logs",
+        settings.secrets(),
+        now=stage.clock.now,
+        console_level=console_level,
+    )
     try:
         asyncio.run(Application(settings, stage, counter).run(is_ready))
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import json
 import signal
 import sys
@@ -142,7 +143,17 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     try:
         asyncio.run(play(arguments().parse_args()))
-    except (BadCandleFile, OSError) as error:
+    except OSError as error:
+        options = arguments().parse_args()
+        taken = error.errno == errno.EADDRINUSE and options.port
+        text = (
+            f"port {options.port} is taken: choose another with --port, or leave it out"
+            if taken
+            else str(error)
+        )
+        sys.stdout.write(json.dumps({"error": text}) + "\n")
+        return 1
+    except BadCandleFile as error:
         sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 1
     return 0

@@ -201,6 +201,7 @@ class AccountKeeper:
     async def _trip(self, reading: breakers.Reading, now: datetime) -> None:
         value, threshold = reading.shown()
         event = BreakerEvent(0, self.account, reading.name, value, threshold, "entries stopped", now)
+        log.warning("breaker tripped: name=%s value=%s threshold=%s", reading.name, value, threshold)
         await self._journal.trip_breaker(
             event, [notices.breaker_tripped(reading.name, value, threshold, now)]
         )

@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.errors import PerpilotError
 from core.journal import DeskJournal, Mode
+from core.market import Side, bar_open
 from core.opinion import Flags
 from core.plan import Cleared, Plan, Refused
 from core.risk.checks import Case, examine
@@ -60,6 +62,8 @@ class Engine:
         self._journal = journal
         self._course = course
         self.last_scan: Scan | None = None
+        self._asked: dict[tuple[str, Side], datetime] = {}
+        """When a card for this side of this symbol was shown last: the open of that hour."""
 
     async def scan(self, progress: Progress | None = None) -> Scan:
         """One scan and what follows from it."""
@@ -98,9 +102,19 @@ class Engine:
                 return
             again = await self._again(plan, course)
             if isinstance(again, Cleared):
-                await self._approvals.propose(again, course.approval_lifetime_s)
+                await self._propose(again, course.approval_lifetime_s)
             else:
                 _log_refusal("no card", again)
+
+    async def _propose(self, cleared: Cleared[Plan], lifetime_s: float) -> None:
+        """Once per symbol, side and hour: an answer holds until a new 1h bar can say something new."""
+        plan = cleared.plan
+        hour = bar_open(self._circle.clock.now(), "1h")
+        if self._asked.get((plan.symbol, plan.side)) == hour:
+            log.info("not asked again: symbol=%s side=%s", plan.symbol, plan.side.value)
+            return
+        if await self._approvals.propose(cleared, lifetime_s):
+            self._asked[plan.symbol, plan.side] = hour
 
     async def _trade(self, plan: Plan, course: Course) -> None:
         barred = course.auto_barred

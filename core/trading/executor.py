@@ -325,7 +325,7 @@ class Executor:
 
     def _is_being_cancelled(self, order: Order) -> bool:
         asked = self._cancelled.get(order.client_id)
-        return asked is not None and (self._clock.now() - asked).total_seconds() < CANCEL_AGAIN_S
+        return asked is not None and abs((self._clock.now() - asked).total_seconds()) < CANCEL_AGAIN_S
 
     async def _note(self, intention: Intention, state: IntentState, note: str) -> None:
         """After a request, a journal that fails must not lose the answer: it is kept and tried again."""
@@ -356,6 +356,15 @@ class Executor:
         payments = booking.funding_of(await self._venue.funding(trade.symbol, since), since, until)
         closed = booking.closed_trade(trade, seen.fills, payments, intents)
         told: list[Notice] = [notices.closed(closed)]
+        log.info(
+            "booked: trade=%s symbol=%s reason=%s net=%s fees=%s funding=%s",
+            closed.id,
+            closed.symbol,
+            closed.exit_reason.value,
+            closed.net_pnl,
+            closed.fees,
+            closed.funding,
+        )
         await self._journal.book(closed, seen.fills, payments, trade.opening_equity, told)
 
 

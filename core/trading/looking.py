@@ -61,7 +61,7 @@ class Looker:
         elif (now - at).total_seconds() >= LOOKS_APART_S:
             count += 1
         else:
-            now = at
+            now = min(now, at)  # a clock that went back starts the time between two looks anew
         self._views[trade_id] = (view, count, now)
         return count
 

@@ -24,9 +24,17 @@ def system(key: str, text: str) -> Notice:
     return Notice(NoticeKind.SYSTEM, key, {"text": text})
 
 
-def started(key: str, account: str, is_paper: bool, mode: str, warnings: Sequence[str]) -> Notice:
-    """facts: account, is_paper, mode, warnings."""
-    facts = {"account": account, "is_paper": is_paper, "mode": mode, "warnings": list(warnings)}
+def started(
+    key: str, account: str, is_paper: bool, mode: str, held: Sequence[str], warnings: Sequence[str]
+) -> Notice:
+    """facts: account, is_paper, mode, held (what was found open), warnings."""
+    facts = {
+        "account": account,
+        "is_paper": is_paper,
+        "mode": mode,
+        "held": list(held),
+        "warnings": list(warnings),
+    }
     return Notice(NoticeKind.STARTED, key, facts)
 
 

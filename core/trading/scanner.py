@@ -87,6 +87,8 @@ class Scanner:
         )
         rows = [record_of(decision, self._keeper.account, scan_id) for decision in decisions]
         await self._journal.record_decisions(rows, record)
+        ends = " ".join(f"{gate}={count}" for gate, count in sorted(record.funnel.items()))
+        log.info("scan ended: symbols=%d cleared=%d %s", len(symbols), len(cleared), ends)
         return Scan(record, tuple(decisions), tuple(cleared), tuple(sorted(small)))
 
     def _broke_off(self, symbol: str, error: BaseException, ended: dict[str, Decision], scan_id: str) -> None:

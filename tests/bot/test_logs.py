@@ -460,3 +460,19 @@ def test_a_dying_process_writes_its_last_lines_and_no_secret(tmp_path: Path) -> 
     assert "died with ***" in text
     assert "canary" not in text + run.stdout + run.stderr
     assert run.stderr == ""
+
+
+def test_a_quiet_console_leaves_everything_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("INFO", tmp_path / "logs", (), now=lambda: NOON, console_level="WARNING")
+
+    LOG.info("only in the file")
+    LOG.warning("in both")
+    text = written(tmp_path)
+
+    assert "only in the file" in text
+    assert "in both" in text
+    shown = capsys.readouterr().out
+    assert "in both" in shown
+    assert "only in the file" not in shown

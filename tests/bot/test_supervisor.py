@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot import supervisor as module
+from bot.loops import PROTECTIVE_PAUSE_S
 from bot.supervisor import CALM_AFTER_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, Loop, Supervisor
 from core.errors import Unknown
 from core.trading.entries import EntryGate
@@ -190,6 +191,12 @@ async def test_pauses_grow_to_a_limit_and_begin_again_after_a_calm_time(house: H
     assert house.clock.slept[:9] == [*grown, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
     assert house.clock.slept[9:] == [10.0, FIRST_PAUSE_S]
     await ended(house)
+
+
+async def test_a_protective_task_never_waits_longer_than_it_may(house: House) -> None:
+    await house.play(*[Unknown("x")] * 8, longest_pause_s=PROTECTIVE_PAUSE_S)
+
+    assert max(house.clock.slept) == PROTECTIVE_PAUSE_S < LONGEST_PAUSE_S
 
 
 async def test_one_good_pass_in_between_does_not_shorten_the_pauses(house: House) -> None:

@@ -52,8 +52,8 @@ async def test_in_auto_the_same_happens_without_a_tap(tmp_path: Path) -> None:
 async def the_stop_rests_everywhere(stage: Theatre) -> str:
     """In the venue's book, over HTTP, in the database and in /positions; returns the coin."""
     await stage.chat.wait_for("Opened", 20)
-    shown = await stage.positions()
-    coin, position = next(iter(shown.items()))
+    await stage.until_state("trading")
+    coin, position = next(iter((await stage.positions()).items()))
     [stop] = stage.resting(coin)
     [row] = stage.bot.rows("SELECT * FROM active_position")
     said = await stage.ask("/positions", "top")

@@ -302,14 +302,14 @@ class Theatre:
     def resting(self, coin: str, kind: str = "stop_market") -> list[dict[str, Any]]:
         """Open orders of a coin at the paper venue, as its saved book has them."""
         found = self.bot.rows("SELECT content FROM blobs WHERE name = 'venue:paper'")
-        orders = json.loads(found[0]["content"])["orders"]
+        orders = json.loads(found[0]["content"])["orders"] if found else []
         wanted = {"symbol": f"{coin}/USDT:USDT", "status": "open", "kind": kind}
         return [one for one in orders if all(one[name] == value for name, value in wanted.items())]
 
     def held(self, coin: str) -> dict[str, Any] | None:
         """The coin's position at the paper venue; None when there is none."""
         found = self.bot.rows("SELECT content FROM blobs WHERE name = 'venue:paper'")
-        holdings: dict[str, Any] = json.loads(found[0]["content"])["holdings"]
+        holdings: dict[str, Any] = json.loads(found[0]["content"])["holdings"] if found else {}
         return holdings.get(f"{coin}/USDT:USDT")
 
     # acting

@@ -45,7 +45,7 @@ ANSWERS = {
     "/history": "stop hit",
     "/history 1": "-3.40 USDT",
     "/daily": "Today",
-    "/weekly": "Last 7 days",
+    "/weekly": "This week",
     "/monthly": "Last 30 days",
     "/note t1 waited for the retest": "Done: note",
     "/breakers": "consecutive_losses: 3 of 3",

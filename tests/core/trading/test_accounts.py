@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -254,3 +255,55 @@ async def test_the_newest_close_of_a_symbol_is_what_cools_it_down() -> None:
     account = await world.kernel.keeper.look()
 
     assert account.last_closed[SOL] == now - timedelta(seconds=60)
+
+
+async def test_a_loss_while_nobody_was_looking_is_the_new_days_loss() -> None:
+    world = await opened()
+    await world.hold()
+    world.clock.set(world.clock.now().replace(hour=23, minute=40))
+    await world.kernel.guard.watch()
+    evening = (await world.kernel.keeper.look()).equity
+    world.clock.advance(3 * 3600)
+    world.venue.move(94)
+    world.clock.advance(3 * 3600)
+    await world.restart()
+    await world.settle()
+
+    account = await world.kernel.keeper.look()
+
+    assert len(await world.history()) == 1
+    assert account.day_opening == evening != account.equity
+    assert next(r for r in world.kernel.keeper.last_readings if r.name == breakers.DAILY_LOSS).value > 0
+
+
+async def test_a_record_of_today_is_no_yesterday() -> None:
+    world = await opened()
+    await world.journal.record_equity(PAPER, EquityPoint(world.clock.now(), D(1500), D(0)))
+    world.clock.advance(3600)
+
+    assert (await world.kernel.keeper.look()).day_opening == 1000
+
+
+async def test_an_account_is_as_old_as_the_balance_it_stands_on() -> None:
+    world = await opened()
+    real, seen_at = world.venue.balance, world.clock.now()
+
+    async def balance() -> Any:
+        return replace(await real(), at=seen_at)
+
+    world.venue.balance = balance  # type: ignore[method-assign]
+    world.clock.advance(3600)
+
+    assert (await world.kernel.keeper.look()).at == seen_at
+
+
+async def test_a_balance_dated_ahead_of_our_clock_does_not_make_the_account_younger() -> None:
+    world = await opened()
+    real = world.venue.balance
+
+    async def balance() -> Any:
+        return replace(await real(), at=world.clock.now() + timedelta(minutes=5))
+
+    world.venue.balance = balance  # type: ignore[method-assign]
+
+    assert (await world.kernel.keeper.look()).at == world.clock.now()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from core.market import Side
 from core.notice import NoticeKind
+from core.sim.clock import VirtualClock
 from core.trade import ExitReason, FundingPayment, OrderKind, OrderSide
-from tests.core.builders import SOL, D
+from tests.core.builders import NOW, SOL, D
 from tests.core.trading.fakes import seconds
 from tests.core.trading.world import World
 
@@ -271,3 +273,18 @@ async def test_a_wish_to_close_gets_in_while_a_round_is_waiting() -> None:
     await enter(world)
 
     assert locked and not any(locked)
+
+
+@pytest.mark.parametrize("ahead_s", [3, 10, 45])
+async def test_fills_are_found_though_our_clock_is_ahead_of_the_venues(ahead_s: float) -> None:
+    world = World()
+    world.venue.clock = VirtualClock(NOW - timedelta(seconds=ahead_s))
+    await world.open()
+    await world.hold()
+    world.clock.advance(600)
+    world.venue.clock.advance(600)
+    world.venue.move(94)
+
+    await world.settle()
+
+    assert await world.trades() == () and len(await world.history()) == 1

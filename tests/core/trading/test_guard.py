@@ -211,6 +211,20 @@ async def test_a_stop_missing_in_two_passes_is_told_as_naked_once() -> None:
     assert told == [0, 1, 1]
 
 
+async def test_a_stop_still_missing_in_the_next_hour_is_told_again() -> None:
+    world = await opened()
+    await world.hold()
+    strip(world, SOL)
+    break_symbol(world, SOL, Unknown("no answer"))
+    told = []
+    for _ in range(4):
+        await world.kernel.guard.watch()
+        told.append(len(await world.told(NoticeKind.NAKED)))
+        world.clock.advance(3600)
+
+    assert told == [0, 1, 2, 3]
+
+
 async def test_a_restless_trade_is_looked_at_again_in_seconds() -> None:
     world = await opened()
     guard = world.kernel.guard
