@@ -66,7 +66,7 @@ def _import_without_building() -> Mapping[str, Any]:
 
 def _build_when_met(namespace: Mapping[str, Any]) -> None:
     """pydantic calls `model_rebuild` by itself on first use; from now on it finds the names then."""
-    from aiogram.methods import TelegramMethod
+    from aiogram.methods import Response, TelegramMethod
     from aiogram.types import TelegramObject
     from pydantic import BaseModel
 
@@ -74,7 +74,7 @@ def _build_when_met(namespace: Mapping[str, Any]) -> None:
         given["_types_namespace"] = given.get("_types_namespace") or namespace
         return BaseModel.model_rebuild.__func__(cls, **given)  # type: ignore[attr-defined, no-any-return]
 
-    for base in (TelegramObject, TelegramMethod):
+    for base in (TelegramObject, TelegramMethod, Response):
         _set(base, "model_rebuild", classmethod(with_names))
 
 

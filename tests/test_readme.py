@@ -167,10 +167,10 @@ WAYS: dict[str, Way] = {
     # a second account of the same machine, started until it is ready, then interrupted as with Ctrl+C
     "make demo": Way("chat http://127.0.0.1:", when="starts", needs="make"),
     f"{PYTHON} main.py demo": Way("main.py demo", instead="make -n demo", needs="make"),
-    'make demo ARGS="--fresh --auto"': Way("mode=auto", when="starts", needs="make"),
-    'make demo ARGS="--seed 11 --speed 20"': Way("running: account=demo", when="starts", needs="make"),
+    'make demo ARGS="--fresh --auto"': Way("chat http://127.0.0.1:", when="starts", needs="make"),
+    'make demo ARGS="--seed 11 --speed 20"': Way("chat http://127.0.0.1:", when="starts", needs="make"),
     'make demo ARGS="--replay candles --speed 60"': Way(
-        "running: account=demo", when="starts", needs="candles"
+        "chat http://127.0.0.1:", when="starts", needs="candles"
     ),
     # the suite can't run itself: its steps are shown
     "make test": Way("pytest", instead="make -n test", needs="make"),

@@ -70,7 +70,7 @@ def moved(state: VenueState, scene: Scene) -> VenueState:
     due = [order for order in state.orders if _is_due(order, quote)]
     for order in sorted(due, key=lambda each: DUE_ORDER[each.kind]):  # stable: then by arrival
         state = _executed(state, order, scene, max(quote.at, order.created_at))
-    return state
+    return _liquidated(state, scene)  # what a limit order has just opened may be beyond its liquidation
 
 
 def refusal(state: VenueState, request: OrderRequest, scene: Scene) -> Refusal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.demo.telegram import TelegramStandIn
@@ -19,6 +20,13 @@ UNHURRIED = (
 """The same program with aiogram imported as usual."""
 
 
+@dataclass(frozen=True)
+class Figures:
+    wall_s: float
+    computed_s: float
+    resident_mb: float
+
+
 async def bench_start_to_the_first_answered_command(tmp_path: Path) -> None:
     async with outside() as world, chat() as telegram:
         settings = BASE | KEYS | world | {"TELEGRAM_API_URL": telegram.url, "SYMBOLS": TEN}
@@ -28,7 +36,7 @@ async def bench_start_to_the_first_answered_command(tmp_path: Path) -> None:
         usual = [
             await _started(tmp_path / "warm", telegram, settings, ["-c", UNHURRIED]) for _ in range(STARTS)
         ]
-    first = median([wall for wall, _ in again])
+    first = median([one.wall_s for one in again])
     show(
         "start to first answered /status",
         _line("new database", fresh),
@@ -41,12 +49,12 @@ async def bench_start_to_the_first_answered_command(tmp_path: Path) -> None:
 
 async def _started(
     home: Path, telegram: TelegramStandIn, settings: dict[str, str], starter: list[str] | None = None
-) -> tuple[float, float]:
-    """(seconds, of which the process computed) until the answer."""
+) -> Figures:
+    """Until the answer."""
     started = time.perf_counter()
     async with plain(home, settings, starter or ()) as pid:
         await status_s(telegram)
-        return time.perf_counter() - started, _computed_s(pid)
+        return Figures(time.perf_counter() - started, _computed_s(pid), _resident_mb(pid))
 
 
 def _computed_s(pid: int) -> float:
@@ -54,10 +62,16 @@ def _computed_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _line(name: str, figures: list[tuple[float, float]]) -> str:
-    walls = sorted(wall for wall, _ in figures)
-    computed = median([computing for _, computing in figures])
+def _resident_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+def _line(name: str, figures: list[Figures]) -> str:
+    walls = sorted(one.wall_s for one in figures)
+    computed = median([one.computed_s for one in figures])
+    resident = median([one.resident_mb for one in figures])
     return (
         f"{name:34s} median {median(walls):5.2f} s, {walls[0]:.2f} to {walls[-1]:.2f} s; "
-        f"of it computing {computed:.2f} s"
+        f"of it computing {computed:.2f} s; {resident:.0f} MB then"
     )

@@ -164,7 +164,9 @@ def sample_notices() -> list[Notice]:
     trade, position, closed = samples.trade(), samples.position(), samples.closed_trade()
     return [
         notices.system("k1", "the scanner died"),
-        notices.started("k2", "paper", True, "semi_auto", ["REDIS_URL is not built yet"]),
+        notices.started(
+            "k2", "paper", True, "semi_auto", ["SOL long is open"], ["REDIS_URL is not built yet"]
+        ),
         notices.stopped("k3", 1),
         notices.approval_card(samples.approval()),
         notices.approval_closed("a1", ApprovalState.EXPIRED, ["nobody answered"]),

@@ -46,7 +46,7 @@ ANSWERS = {
     "/history 1": "-3.40 USDT",
     "/daily": "Today",
     "/weekly": "This week",
-    "/monthly": "Last 30 days",
+    "/monthly": "This month",
     "/note t1 waited for the retest": "Done: note",
     "/breakers": "consecutive_losses: 3 of 3",
     "/long BTC 1% 3x stop 60000 target 70000": "Done: idea",

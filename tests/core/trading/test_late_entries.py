@@ -127,8 +127,9 @@ async def test_a_breaker_found_open_at_start_stops_an_entry_that_was_recorded_be
     event = BreakerEvent(0, PAPER, breakers.DRAWDOWN, "31 %", "30 %", "entries stopped", world.clock.now())
     await world.journal.trip_breaker(event, [])
     world.venue.failing = set()
+    world.boot()
 
-    await world.restart()
+    await world.kernel.guard.watch()
 
     assert entered is not None and entered.fault
     assert world.venue.submitted == [] and await world.trades() == ()
