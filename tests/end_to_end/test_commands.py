@@ -75,7 +75,7 @@ async def test_analyze_shows_progress_then_the_verdict_and_a_picture_and_trades_
     mark, trades = stage.chat.mark, len(stage.bot.rows("SELECT 1 FROM trades"))
 
     answer = await stage.ask("/analyze ETH", "Advisers:", 20)
-    picture = await stage.chat.wait_for(lambda m: m.photo is not None, TELL_S, after=mark)
+    picture = await stage.chat.wait_for(lambda m: m.photo is not None and "ETH" in m.body, TELL_S, after=mark)
 
     assert "asking the advisers" in answer.history[0].body
     assert {"claude", "gpt", "grok", "deepseek"} <= set(answer.body.replace(":", " ").split())
@@ -87,7 +87,9 @@ async def test_a_chart_of_an_open_position_is_a_picture(stage: Theatre) -> None:
     mark = stage.chat.mark
     await stage.chat.say("/chart SOL 15m")
 
-    picture = await stage.chat.wait_for(lambda m: m.photo is not None, TELL_S, after=mark)
+    picture = await stage.chat.wait_for(
+        lambda m: m.photo is not None and "SOL 15m" in m.body, TELL_S, after=mark
+    )
 
     assert picture.photo is not None and picture.photo.content.startswith(b"\x89PNG")
     assert "SOL 15m" in picture.body
