@@ -37,8 +37,8 @@ Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 SPINNER_S = 3.0
 """A tap is answered by then; its result follows in the chat."""
-LOOK_WAIT_S = 0.1
-"""How long a look waits for the journal to remember its update."""
+LOOK_WAIT_S = 0.005
+"""How long a look waits for the journal to remember its update; a repeated look harms nobody."""
 MAX_REMEMBERED = 10_000
 """Strangers, and updates of this run: bounded, the oldest are forgotten."""
 TOAST_LIMIT = 190
