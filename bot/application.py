@@ -133,12 +133,12 @@ class Application:
     async def _recover(self, parts: Parts) -> None:
         """Start is recovery: the guard's first pass. Raises until it is through; then entries open."""
         await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
+        trouble = ""  # told in the start's message only: it may be over a minute later
         try:
             await parts.market.open()
         except (Unknown, Throttled) as error:
             log.warning("exchange out of reach at start: %s", error)
-            text = f"the exchange does not answer ({error}); check the network, EXCHANGE and EXCHANGE_URL"
-            parts.board.warnings = (*parts.board.warnings, text)
+            trouble = f"the exchange does not answer ({error}); check the network, EXCHANGE and EXCHANGE_URL"
         if isinstance(parts.venue, SimVenue):
             await parts.venue.open()
         if parts.feed is not None:
@@ -150,16 +150,18 @@ class Application:
         parts.board.unsizeable = await unsizeable_now(parts)
         gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
         parts.kernel.gate.open("start")
-        self._warming = asyncio.create_task(_warm_up(parts), name="advisers")
         self._say_started(parts)
-        await parts.journal.tell([self._started(parts)])
+        await parts.journal.tell([self._started(parts, trouble)])
+        self._warming = asyncio.create_task(
+            _warm_up(parts), name="advisers"
+        )  # last: a pass that fails is repeated
         parts.late.wake("outbox")
         parts.late.wake("scanner")
 
-    def _started(self, parts: Parts) -> Notice:
+    def _started(self, parts: Parts, trouble: str) -> Notice:
         key = f"started:{self._stage.clock.now().isoformat()}"
         status = parts.desk.status()
-        warnings = [*status.warnings, *([status.why] if status.why else [])]
+        warnings = [*status.warnings, *filter(None, (status.why, trouble))]
         warnings += [f"{coin(name)} cannot be sized now: {mend}" for name, mend in status.unsizeable]
         held = [
             f"{coin(p.symbol)} {p.side} is open, "
