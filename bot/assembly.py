@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,20 +14,26 @@ from pathlib import Path
 from aiohttp import web
 
 from bot import __version__
-from bot.book import SettingsBook, chat_changes, limits_of
+from bot.book import SettingsBook, chat_changes
 from bot.buttons import JournalButtons
 from bot.console import status_text
 from bot.desk import Reach, TradingDesk
 from bot.health import HealthBoard
 from bot.house import LEASE, House, console_commands
 from bot.instance import place_name, take_lease
+from bot.limits import limits_of
 from bot.loops import Passes, add_loops
+from bot.readiness import ReadinessDesk
 from bot.reports import Reports
+from bot.risk_report import RiskReport
 from bot.settings import Settings, SettingsError, load_settings
 from bot.stage import Stage
 from bot.status import StatusBoard
+from bot.steering import Steering
 from bot.supervisor import Supervisor
+from bot.vitals import Vitals
 from bot.web.server import WebServer, WebSettings
+from bot.web.shapes import verdict
 from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
 from core.adapters.advisers.build import AdviserAccess, build_advisers
 from core.adapters.advisers.capabilities import Provider
@@ -148,20 +153,23 @@ async def _compose(
     board.warnings = (*settings.warnings, *left_out, *_capital_warning(settings, state.initial_capital))
     reports = Reports(journal, market, stage.clock, stage.account)
     late = Late()
-    started = stage.clock.now()
-    reach = Reach(reports, board, book, late.doctor, lambda: _version(book, started, stage), late.wake)
+    readiness = _readiness(journal, book, stage, late)
+    steering = Steering(kernel, venue, guard_market, lambda: book.rules().limits)
+    risk, version = RiskReport(kernel, board, book, stage.clock), _teller_of_version(book, stage)
+    reach = Reach(reports, board, book, late.doctor, version, late.wake, steering, risk, readiness)
     desk = TradingDesk(kernel, journal, stage.clock, reach, stage.account)
-    commands = console_commands(desk, lambda: status_text(desk))
-    owner, backup = place_name(), _backup(database, stage)
+    vitals = _vitals(journal, stage, supervisor, database, errors_today, late, readiness)
     house = House(
-        journal, reports, kernel.keeper, kernel.gate, stage.clock, owner, errors_today, commands, backup
+        journal,
+        reports,
+        kernel.keeper,
+        kernel.gate,
+        stage.clock,
+        place_name(),
+        vitals,
+        console_commands(desk, lambda: status_text(desk)),
+        _backup(database, stage),
     )
-    looks = {
-        "database": database.health,
-        "exchange": market.health,
-        "telegram": late.telegram_health,
-        "ai_models": lambda: _ai_health(board, settings),
-    }
     parts = Parts(
         settings=settings,
         stage=stage,
@@ -177,12 +185,12 @@ async def _compose(
         board=board,
         desk=desk,
         house=house,
-        health=HealthBoard(supervisor, looks),
+        health=_health(supervisor, database, market, board, settings, late),
         buttons=JournalButtons(journal, stage.clock),
         late=late,
     )
     late.parts = parts
-    passes = Passes(kernel, desk, board, house, journal, stage.account, late)
+    passes = Passes(kernel, desk, board, journal, stage.account, late)
     add_loops(supervisor, passes, house, book, feed, stage.speed)
     return parts
 
@@ -208,6 +216,11 @@ class Late:
         if free_mb is None or free_mb >= MIN_FREE_MB:
             return ""
         return f"{free_mb} MB free on the database's disk, {MIN_FREE_MB} MB are needed"
+
+    def is_unhealthy(self) -> bool:
+        """What `/health` says now."""
+        assert self.parts is not None, "loops start after assembly"
+        return verdict(self.parts.health.health()) == "unhealthy"
 
     async def doctor(self) -> tuple[DoctorLine, ...]:
         from bot.checkup import examine_running
@@ -308,9 +321,15 @@ def _capital_warning(settings: Settings, initial: Decimal) -> list[str]:
     ]
 
 
-def _version(book: SettingsBook, started: datetime, stage: Stage) -> VersionView:
-    uptime = (stage.clock.now() - started).total_seconds()
-    return VersionView(__version__, commit(), book.settings.fingerprint(), started, uptime)
+def _teller_of_version(book: SettingsBook, stage: Stage) -> Callable[[], VersionView]:
+    """Its uptime counts from now."""
+    started = stage.clock.now()
+
+    def version() -> VersionView:
+        uptime = (stage.clock.now() - started).total_seconds()
+        return VersionView(__version__, commit(), book.settings.fingerprint(), started, uptime)
+
+    return version
 
 
 @cache
@@ -324,6 +343,57 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _readiness(journal: SqlJournal, book: SettingsBook, stage: Stage, late: Late) -> ReadinessDesk:
+    return ReadinessDesk(
+        journal,
+        book,
+        stage.clock,
+        late.doctor,
+        stage.account,
+        is_paper=stage.is_paper,
+        is_demo=stage.is_demo,
+        live_bar=LIVE_UNBUILT,
+    )
+
+
+def _vitals(
+    journal: SqlJournal,
+    stage: Stage,
+    supervisor: Supervisor,
+    database: AsyncDatabase,
+    errors_today: Callable[[], int],
+    late: Late,
+    readiness: ReadinessDesk,
+) -> Vitals:
+    return Vitals(
+        journal,
+        stage.account,
+        stage.clock,
+        is_running=supervisor.is_running,
+        is_unhealthy=late.is_unhealthy,
+        errors_today=errors_today,
+        lost_connections=lambda: int(database.health().more["lost_connections"]),
+        note_risk=readiness.note_risk,
+    )
+
+
+def _health(
+    supervisor: Supervisor,
+    database: AsyncDatabase,
+    market: CcxtMarket,
+    board: StatusBoard,
+    settings: Settings,
+    late: Late,
+) -> HealthBoard:
+    looks = {
+        "database": database.health,
+        "exchange": market.health,
+        "telegram": late.telegram_health,
+        "ai_models": lambda: _ai_health(board, settings),
+    }
+    return HealthBoard(supervisor, looks)
 
 
 def _ai_health(board: StatusBoard, settings: Settings) -> ComponentHealth:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 
+from bot.limits import flag_limits_of, limits_of
 from bot.settings import Settings, SettingsError, spec_of, with_chat_change
-from core.analysis.flags import FlagLimits
+from bot.settings_spec import SECTIONS
 from core.desk import ProposedChange, SettingView
 from core.journal import HouseJournal, SettingChange
 from core.opinion import Decider
 from core.ports import Clock, Market
-from core.risk.limits import Limits
+from core.risk.limits import BreakerLimits, Limits, Policy
 from core.trading.decide import Rules
 from core.trading.engine import Course
 
@@ -28,6 +29,13 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "POSITION_COOLDOWN_MINUTES": ("0", "30", "60", "240"),
     "APPROVAL_TIMEOUT_SECONDS": ("120", "300", "600"),
     "ALLOW_VOLATILE": ("true", "false"),
+    "TARGETS": ("1.5:0.5,3:0.5", "1.5:0.34,2.5:0.33,4:0.33", "2:1"),
+    "BREAK_EVEN_AFTER": ("0", "1", "2"),
+    "TRAILING_ATR": ("0", "2", "2.5", "3.5"),
+    "TRAILING_ARM_R": ("0.5", "1", "1.5"),
+    "TIME_STOP_HOURS": ("24", "48", "72", "0"),
+    "EXIT_OPINION": ("true", "false"),
+    **dict.fromkeys((f"{name.upper()}_POLICY" for name, _ in BreakerLimits().policies), tuple(Policy)),
 }
 """Values offered as buttons; any other allowed one can be typed."""
 
@@ -49,9 +57,7 @@ class SettingsBook:
 
     def rules(self) -> Rules:
         settings = self._settings
-        return Rules(
-            limits_of(settings), FlagLimits(allow_volatile=settings.allow_volatile), settings.decider
-        )
+        return Rules(limits_of(settings), flag_limits_of(settings), settings.decider)
 
     async def course(self) -> Course:
         return Course(
@@ -80,6 +86,7 @@ class SettingsBook:
                 is_built=row.is_built,
                 is_editable=row.is_chat_editable,
                 choices=tuple(c for c in CHOICES.get(row.name, ()) if c != row.shown_value),
+                section=SECTIONS[row.section],
             )
             for row in self._settings.describe()
         )
@@ -109,27 +116,6 @@ class SettingsBook:
             await self._journal.record_setting(self._account, change)
             self._settings = changed
             return proposed
-
-
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
-        max_leverage=settings.max_leverage,
-        position_size=settings.position_size_percent,
-        risk_per_trade=settings.risk_per_trade,
-        max_trade_loss=settings.max_trade_loss_percent,
-        min_stop=settings.min_stop_loss_percent,
-        max_stop=settings.max_stop_loss_percent,
-        min_profit_usd=settings.min_profit_usd,
-        min_confidence=float(settings.min_ai_confidence),
-        min_score=float(settings.min_opportunity_score),
-        max_open_positions=settings.max_open_positions,
-        cooldown_s=settings.position_cooldown_minutes * 60.0,
-        daily_loss=settings.daily_loss_limit_percent,
-        max_consecutive_losses=settings.max_consecutive_losses,
-        max_drawdown=settings.max_drawdown_percent,
-        allow_volatile=settings.allow_volatile,
-        approval_drift=settings.approval_max_drift_percent,
-    )
 
 
 def auto_barred(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from bot.cards import Block, Card, bold, card, esc, folded, italic, lines
+from bot.cards_gates import funnel_lines, gates_block
 from bot.cards_numbers import badge, cost, gain, level, moment, people, percent, price, quantity, ratio, usdt
 from bot.cards_status import side_word, unsizeable_lines
 from core.codec import from_plain
@@ -81,8 +82,10 @@ def plan_numbers(plan: Plan) -> Block:
         "Target " + ", ".join(_target(plan, target.price, target.share) for target in plan.targets),
         f"Size {quantity(plan.quantity)} {esc(coin(plan.symbol))} = {usdt(plan.notional)}"
         f" · margin {usdt(plan.margin)}",
-        f"Effective leverage {ratio(effective)}x of equity {usdt(plan.equity)}",
-        f"Liquidation {price(plan.liquidation)} · regime {plan.regime.value}",
+        f"Effective leverage {ratio(effective)}x of equity {usdt(plan.equity)}"
+        f" · applied {plan.leverage}x, asked for {plan.leverage_wanted}x",
+        f"Liquidation {price(plan.liquidation)} · regime {plan.regime.value}"
+        f" · beta to BTC {ratio(plan.beta)}",
     )
 
 
@@ -93,10 +96,12 @@ def _target(plan: Plan, at: Decimal, share: Decimal) -> str:
 
 def plan_money(plan: Plan) -> Block:
     share = plan.loss_at_stop / plan.equity if plan.equity > 0 else None
+    funding = plan.notional * plan.funding_cost
     return lines(
         f"If stopped: <b>-{cost(plan.loss_at_stop)}</b> after fees ({percent(share)} of equity)",
         f"If targets are met: <b>{gain(plan.gain_at_targets)}</b> after fees",
         f"Reward ÷ risk {ratio(plan.reward_risk)}",
+        f"Expected funding until the exit: -{cost(funding)}, in both figures" if funding > 0 else None,
         *(f"ℹ️ {esc(note)}" for note in plan.notes),
     )
 
@@ -293,7 +298,8 @@ def why_card(report: ScanReport) -> Card:
     """The funnel of the last scan with every reason."""
     return card(
         lines(f"<b>Why</b> · scan of {moment(report.scan.ended_at, True)}"),
-        funnel_block(report.scan.funnel),
+        funnel_lines(report.scan.symbols, report.scan.funnel),
+        gates_block(report.gates),
         *(_decision_block(record) for record in report.decisions),
     )
 

@@ -182,17 +182,22 @@ def _outside(facts: Facts, where: str) -> Card:
 def _breaker_tripped(facts: Facts, where: str) -> Card:
     return card(
         lines(
-            f"⛔ <b>Breaker tripped: {esc(facts['name'])}</b> · {where}",
-            f"{esc(facts['value'])} reached the limit {esc(facts['threshold'])}. New entries are blocked, "
+            f"⛔ <b>Breaker tripped: {esc(facts.get('title') or facts['name'])}</b> · {where}",
+            f"{esc(facts['value'])} is beyond the limit {esc(facts['threshold'])}. New entries are blocked, "
             "guarding goes on.",
-            f"Clears: {esc(facts['clears'])}" if facts.get("clears") else None,
+            f"Done: {esc(facts['action'])}" if facts.get("action") else None,
+            f"Clears {esc(facts['clears'])}" if facts.get("clears") else None,
         )
     )
 
 
 def _breaker_cleared(facts: Facts, where: str) -> Card:
     return card(
-        lines(f"✅ <b>Breaker cleared: {esc(facts['name'])}</b> by {esc(people(str(facts['by'])))} · {where}")
+        lines(
+            f"✅ <b>Breaker cleared: {esc(facts.get('title') or facts['name'])}</b> "
+            f"by {esc(people(str(facts['by'])))} · {where}",
+            f"Reason: {esc(facts['reason'])}" if facts.get("reason") else None,
+        )
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -67,9 +68,20 @@ def percent(fraction: Decimal | float | None, digits: int = 2) -> str:
     return NA if fraction is None else f"{float(fraction) * 100:,.{digits}f}%"
 
 
-def rate(fraction: float | None, count: int) -> str:
-    """A rate with what it stands on: `60.0% (n=10)`."""
-    return f"{percent(fraction, 1)} (n={count})"
+def rate(fraction: float | None, count: int, interval: tuple[float, float] | None = None) -> str:
+    """A rate with what it stands on: `60.0% (n=10)`, `60.0% (n=10, 40–77%)`."""
+    bounds = "" if interval is None else f", {interval[0] * 100:.0f}–{interval[1] * 100:.0f}%"
+    return f"{percent(fraction, 1)} (n={count}{bounds})"
+
+
+def mean_r(value: float | None, count: int, interval: tuple[float, float] | None) -> str:
+    """`+0.30R (n=5, -0.41R to +1.01R)`."""
+    bounds = "" if interval is None else f", {between(interval, r_multiple)}"
+    return f"{r_multiple(value)} (n={count}{bounds})"
+
+
+def between(interval: tuple[float, float], word: Callable[[float], str]) -> str:
+    return f"{word(interval[0])} to {word(interval[1])}"
 
 
 def ratio(value: float | Decimal | None, digits: int = 2) -> str:
@@ -148,6 +160,11 @@ EXIT_WORDS = {
     ExitReason.SOFTWARE_STOP: "software stop",
     ExitReason.UNPROTECTED: "closed because no stop could be placed",
     ExitReason.OUTSIDE: "closed on the exchange, not by me",
+    ExitReason.BREAK_EVEN: "stopped at break-even",
+    ExitReason.TRAILING: "trailing stop hit",
+    ExitReason.TIME: "its time was up",
+    ExitReason.ADVISER: "closed on the advisers' opinion",
+    ExitReason.BREAKER: "closed by a circuit breaker",
 }
 
 

@@ -4,42 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.cards import Block, Card, bold, card, code, esc, lines
+from bot.cards import Block, Card, bold, card, code, esc, folded, italic, lines
+from bot.cards_gates import gates_block
 from bot.cards_numbers import (
     EXIT_WORDS,
     badge,
+    between,
     cost,
     dollars,
     gain,
     light,
     many,
+    mean_r,
     moment,
     percent,
     price,
     r_multiple,
     rate,
     ratio,
+    span,
     usdt,
 )
 from bot.cards_status import side_word
 from core.desk import MetricsView, Period, PeriodView
 from core.market import coin
-from core.performance import Performance
-from core.trade import ClosedTrade
+from core.performance import Group, Performance
+from core.trade import ClosedTrade, ExitReason
 
 PERIOD_WORDS = {Period.DAY: "Today", Period.WEEK: "This week", Period.MONTH: "This month"}
+GROUPS = {
+    "symbol": "By symbol",
+    "side": "By side",
+    "exit_reason": "By exit",
+    "hour": "By hour of entry, UTC",
+    "adviser": "By adviser who agreed",
+}
+ALWAYS_SHOWN = ("adviser",)
+"""One group alone tells something here: who it was."""
+MAX_GROUPS = 24
+"""Lines of one group; a day has as many hours."""
+CONFIDENCE_WORDS = "Ranges: 80 % confidence."
+DAY_S = 86_400.0
 
 
 def metrics_card(view: MetricsView, account: str, is_paper: bool) -> Card:
+    """What matters first; the rest opens at a tap."""
+    result = view.all_time
+    count = many(result.trades, "trade")
     return card(
         lines(f"{bold('Metrics')} · {badge(account, is_paper)}", "Net of every cost."),
         lines(f"Capital <b>{usdt(view.current)}</b> from {usdt(view.initial)}"),
-        performance_block("All time", view.all_time),
-        _ratios(view.all_time),
+        lines(
+            f"<b>All time</b>: {light(result.net_pnl)} {gain(result.net_pnl)} · {count}",
+            f"After AI ({dollars(result.ai_cost)}): <b>{gain(result.net_after_ai)}</b>",
+            f"Win rate {_win_rate(result)}",
+            f"Expectancy {_expectancy(result)}",
+            f"Profit factor {ratio(result.profit_factor)} (n={result.trades}) · {_drawdown(result)}",
+        ),
         lines(_recent("7 days", view.last_7d), _recent("30 days", view.last_30d)),
+        _trades(result),
+        _ratios(result),
+        *(_group_block(title, view.groups.get(key, ()), key) for key, title in GROUPS.items()),
         _ai(view),
         _cards(view),
-        lines(f"As of {moment(view.at)}"),
+        gates_block(view.gates),
+        lines(f"{CONFIDENCE_WORDS} As of {moment(view.at)}"),
     )
 
 
@@ -47,25 +76,82 @@ def performance_block(title: str, result: Performance) -> Block:
     count = many(result.trades, "trade")
     return lines(
         f"<b>{esc(title)}</b>: {light(result.net_pnl)} {gain(result.net_pnl)} · {count}",
-        f"Win rate {rate(result.win_rate, result.trades)} · average {gain(result.average_pnl)}",
-        f"Fees {cost(result.fees)} · funding {gain(result.funding)}",
+        f"Win rate {_win_rate(result)} · average {gain(result.average_pnl)}",
+        f"Fees {cost(result.fees)} · funding {gain(result.funding)} · AI {dollars(result.ai_cost)}",
         f"Best {gain(result.best)} · worst {gain(result.worst)}",
     )
 
 
+def _win_rate(result: Performance) -> str:
+    return rate(result.win_rate, result.trades, result.win_rate_interval)
+
+
+def _expectancy(result: Performance) -> str:
+    return mean_r(result.expectancy_r, result.trades, result.expectancy_interval)
+
+
+def _drawdown(result: Performance) -> str:
+    return f"drawdown {percent(result.max_drawdown, 1)}"
+
+
+def _trades(result: Performance) -> Block:
+    return folded(
+        [
+            bold("Trades"),
+            f"Average {gain(result.average_pnl)} (n={result.trades})",
+            f"Average win {gain(result.average_win)} (n={result.wins})",
+            f"Average loss {cost(result.average_loss)} (n={result.losses})",
+            f"Reward ÷ risk {ratio(result.average_reward_risk)} (n={result.trades})",
+            f"Best {gain(result.best)} · worst {gain(result.worst)}",
+            f"Largest loss {percent(result.largest_loss_share)} of the opening equity",
+            f"MFE {r_multiple(result.average_mfe_r)} · MAE {r_multiple(result.average_mae_r)}"
+            f" (n={result.watched})",
+            f"Gross {gain(result.gross_pnl)} · fees {cost(result.fees)} · funding {gain(result.funding)}",
+        ]
+    )
+
+
 def _ratios(result: Performance) -> Block:
-    n = f"(n={result.trades})"
-    return lines(
-        f"Profit factor {ratio(result.profit_factor)} · expectancy {r_multiple(result.expectancy_r)} {n}",
-        f"Reward ÷ risk {ratio(result.average_reward_risk)} {n}",
-        f"Sharpe {ratio(result.sharpe)} · Sortino {ratio(result.sortino)}",
-        f"Max drawdown {percent(result.max_drawdown)} · largest loss "
-        f"{percent(result.largest_loss_share)} of the initial capital",
+    days = f"(n={many(result.days, 'day')})"
+    return folded(
+        [
+            bold("Risk-adjusted"),
+            f"Sharpe {ratio(result.sharpe)} · Sortino {ratio(result.sortino)} {days}",
+            f"Calmar {ratio(result.calmar)} {days} · SQN {ratio(result.sqn)} (n={result.trades})",
+            f"Max drawdown {percent(result.max_drawdown)}, longest {span(result.drawdown_days * DAY_S)}",
+            italic("Of daily equity; deposits and withdrawals do not count."),
+        ]
     )
 
 
 def _recent(title: str, result: Performance) -> str:
-    return f"{title}: {gain(result.net_pnl)} · win rate {rate(result.win_rate, result.trades)}"
+    return f"{title}: {gain(result.net_pnl)} · win rate {_win_rate(result)}"
+
+
+def _group_block(title: str, groups: Sequence[Group], key: str) -> Block | None:
+    """None where every trade is in one group, which the totals tell already."""
+    if not groups or (len(groups) == 1 and key not in ALWAYS_SHOWN):
+        return None
+    rows = [_group_line(group, _group_name(key, group.name)) for group in groups[:MAX_GROUPS]]
+    left_out = len(groups) - len(rows)
+    more = [f"and {left_out} more in /export"] if left_out else []
+    return folded([bold(title), *rows, *more])
+
+
+def _group_line(group: Group, name: str) -> str:
+    won = rate(group.win_rate, group.trades, group.win_rate_interval)
+    bounds = between(group.interval_r, r_multiple) if group.interval_r is not None else ""
+    expected = r_multiple(group.expectancy_r) + (f" ({bounds})" if bounds else "")
+    return f"{light(group.net_pnl)} {name}: {gain(group.net_pnl)} · {expected} · won {won}"
+
+
+def _group_name(key: str, name: str) -> str:
+    """As people say it; HTML, already safe."""
+    if key == "symbol":
+        return esc(coin(name), 20)
+    if key == "exit_reason":
+        return esc(EXIT_WORDS[ExitReason(name)] if name in set(ExitReason) else name, 40)
+    return esc(f"{name}:00" if key == "hour" else name, 30)
 
 
 def _ai(view: MetricsView) -> Block:
@@ -89,7 +175,7 @@ def period_card(view: PeriodView, account: str, is_paper: bool) -> Card:
     return card(
         lines(f"{bold(PERIOD_WORDS[view.period])} · {badge(account, is_paper)}"),
         performance_block("Result", view.performance),
-        lines(f"Expectancy {r_multiple(view.performance.expectancy_r)} (n={view.performance.trades})"),
+        lines(f"Expectancy {_expectancy(view.performance)}"),
         lines(*symbols),
         lines(*(trade_line(trade) for trade in view.trades)),
         lines(f"Since {moment(view.since, True)}, as of {moment(view.at)}"),

@@ -15,7 +15,6 @@ from bot.cards_numbers import (
     gain,
     light,
     moment,
-    people,
     percent,
     price,
     quantity,
@@ -23,8 +22,8 @@ from bot.cards_numbers import (
     span,
     usdt,
 )
+from bot.cards_steering import STOP_WORDS, outcome
 from core.desk import (
-    BreakerView,
     CloseEstimate,
     DoctorLine,
     LoopView,
@@ -33,8 +32,9 @@ from core.desk import (
     TradingState,
     VersionView,
 )
-from core.journal import BreakerEvent, Mode
+from core.journal import Mode
 from core.market import Side, coin
+from core.trade import StopBy
 
 STATE_WORDS = {
     TradingState.SCANNING: "🔎 scanning",
@@ -85,17 +85,33 @@ def _positions(view: StatusView) -> list[Block]:
 
 def position_block(view: PositionView) -> Block:
     r_now = f" · {r_multiple(view.r_now)}" if view.r_now is not None else ""
-    stop = price(view.stop) if view.stop is not None else "⚠️ none, being placed"
-    targets = ", ".join(price(target) for target in view.targets) or "none"
-    distance = percent(view.liquidation_distance, 1)
     name = esc(coin(view.symbol))
+    ends = f" · time is up {moment(view.time_stop_at, True)}" if view.time_stop_at is not None else ""
     return lines(
         f"{light(view.unrealised)} <b>{name} {side_word(view.side)} {view.leverage}x</b>"
         f" · {gain(view.unrealised)}{r_now}",
         f"{quantity(view.quantity)} {name} from {price(view.entry)}, now {price(view.mark)}",
-        f"Stop {stop} · targets {targets}",
-        f"Liquidation {price(view.liquidation)} ({distance} away) · since {moment(view.opened_at, True)}",
+        *_stop_lines(view),
+        _targets_line(view),
+        f"Liquidation {price(view.liquidation)} ({percent(view.liquidation_distance, 1)} away)",
+        f"Open since {moment(view.opened_at, True)}{ends}",
     )
+
+
+def _stop_lines(view: PositionView) -> list[str]:
+    armed = " · trailing is armed" if view.is_trailing and view.stop_by is not StopBy.TRAILING else ""
+    rests = price(view.stop) if view.stop is not None else "⚠️ none, being placed"
+    first = f"Stop {rests} · {STOP_WORDS[view.stop_by]}{armed}"
+    if view.loss_at_stop is None or view.stop is None:
+        return [first]
+    return [first, f"There it {outcome(view.loss_at_stop)}, costs included"]
+
+
+def _targets_line(view: PositionView) -> str:
+    if not view.targets:
+        return "No target"
+    left = ", ".join(price(target) for target in view.targets[len(view.targets) - view.targets_left :])
+    return f"Targets left {view.targets_left} of {len(view.targets)}{': ' + left if left else ''}"
 
 
 def side_word(side: Side) -> str:
@@ -118,7 +134,7 @@ def _guards(view: StatusView) -> Block:
     tripped = [breaker for breaker in view.breakers if breaker.is_open]
     return lines(
         "Loops: " + (", ".join(_loop(loop) for loop in ill) if ill else f"all {len(view.loops)} healthy"),
-        "Breakers: " + (", ".join(f"⛔ {esc(breaker.name)}" for breaker in tripped) or "none tripped"),
+        "Breakers: " + (", ".join(f"⛔ {esc(one.title or one.name)}" for one in tripped) or "none tripped"),
     )
 
 
@@ -144,32 +160,6 @@ def unsizeable_lines(unsizeable: Sequence[tuple[str, str]]) -> list[str]:
 def positions_card(view: StatusView) -> Card:
     head = lines(f"{bold('Positions')} · {badge(view.account, view.is_paper)}")
     return card(head, *_positions(view), lines(f"As of {moment(view.at)}"))
-
-
-def breakers_card(views: Sequence[BreakerView], history: Sequence[BreakerEvent]) -> Card:
-    head = lines(bold("Circuit breakers"), "A tripped breaker blocks new entries; guarding goes on.")
-    past = [_event(event) for event in history]
-    return card(
-        head,
-        *(_breaker(view) for view in views),
-        folded(["Latest trips:", *past], is_optional=True) if past else None,
-    )
-
-
-def _breaker(view: BreakerView) -> Block:
-    mark = "⛔" if view.is_open else "✅"
-    since = f"Tripped {moment(view.since, True)}" if view.is_open and view.since else None
-    return lines(
-        f"{mark} <b>{esc(view.name)}</b>: {esc(view.value)} of {esc(view.threshold)}",
-        since,
-        f"Clears: {esc(view.clears)}" if view.is_open else None,
-    )
-
-
-def _event(event: BreakerEvent) -> str:
-    end = f"cleared {moment(event.resolved_at, True)} by {esc(people(event.resolved_by), 40)}"
-    what = f"{esc(event.name)}: {esc(event.value)} of {esc(event.threshold)}"
-    return f"• {moment(event.created_at, True)} {what}, {end if event.resolved_at else 'still open'}"
 
 
 def doctor_card(report: Sequence[DoctorLine]) -> Card:

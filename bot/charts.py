@@ -16,17 +16,19 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import struct
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.desk import Bar
 from core.errors import PerpilotError
+from core.growth import CurvePoint
 from core.market import Candles, to_ms
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ STOP_S = 2.0
 MAX_BARS = 1_500
 MAX_POINTS = 5_000
 MAX_LINES = 20
+MAX_RISK_BARS = 14
+"""As many as stay readable on a phone."""
 MAX_TEXT = 120
 MAX_PICTURE_BYTES = 8_000_000
 """Telegram takes photos of up to 10 MB."""
@@ -92,15 +96,28 @@ class ChartWorker:
         }
         return await self._draw(header, rows)
 
-    async def equity_png(self, points: Sequence[tuple[datetime, float]], title: str) -> bytes:
-        """`points` are (aware UTC moment, equity in USDT), oldest first; the first is the opening equity.
+    async def equity_png(self, points: Sequence[CurvePoint], title: str) -> bytes:
+        """Equity above, the drawdown of its growth below; oldest first, moments aware.
 
         Fewer than two say that there is no closed trade yet. Raises `ChartUnavailable`.
         """
-        if any(at.tzinfo is None for at, _ in points):
+        if any(point.at.tzinfo is None for point in points):
             raise ValueError("the moments of an equity curve must carry their time zone")
-        rows = np.array([(to_ms(at), equity) for at, equity in points], dtype=np.float64).reshape(-1, 2)
+        numbers = [(to_ms(point.at), point.equity, point.flows, point.growth) for point in points]
+        rows = np.array(numbers, dtype=np.float64).reshape(-1, 4)
         return await self._draw({"kind": "equity", "title": _short(title)}, _thinned(rows))
+
+    async def risk_png(self, bars: Sequence[Bar], title: str, subtitle: str) -> bytes:
+        """Horizontal bars under the headings of their groups, in the order given; at most `MAX_RISK_BARS`.
+
+        Raises `ChartUnavailable`.
+        """
+        shown = [
+            (_short(bar.group), _short(bar.label), _finite(bar.share), _short(bar.words), bar.role)
+            for bar in bars[:MAX_RISK_BARS]
+        ]
+        header = {"kind": "risk", "title": _short(title), "subtitle": _short(subtitle), "bars": shown}
+        return await self._draw(header, np.empty((0, 1)))
 
     async def close(self) -> None:
         """Waits for the picture being drawn, then ends the process. Later pictures are refused."""
@@ -213,6 +230,10 @@ class ChartWorker:
 def _short(words: str) -> str:
     """On one line."""
     return " ".join(words[:MAX_TEXT].split())
+
+
+def _finite(share: float | None) -> float | None:
+    return share if share is not None and math.isfinite(share) else None
 
 
 def _frame(header: dict[str, Any], body: bytes) -> bytes:

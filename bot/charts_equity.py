@@ -11,38 +11,44 @@ from numpy.typing import NDArray
 from bot import charts_look as look
 
 DRAWDOWN_SHARE = 0.24
+ZONE_SHARE = 0.09
+"""Of the time axis, at its end: where the zone is named no other words fit."""
 MIN_SPAN_MS = 3_600_000.0
 """Of the time axis, for points that share a moment."""
 NO_TRADES = "no closed trades yet"
+FLOWS = "dotted: paid in or out"
 Rows = NDArray[np.float64]
 
 
 def equity_png(points: Rows, title: str) -> bytes:
-    """`points` is `(n, 2)`: ms UTC and equity in USDT, oldest first. Raises `CannotDraw`."""
+    """`points` is `(n, 4)`: ms UTC, equity and flows so far in USDT, growth of one unit; oldest first.
+
+    Raises `CannotDraw`.
+    """
     if len(points) > 1 and (np.diff(points[:, 0]) < 0).any():
         raise look.CannotDraw("the points of an equity curve must be in order of time")
     figure = look.new_figure()
     if len(points) < 2:
         _draw_nothing(figure, points, title)
         return look.png(figure)
-    equity = points[:, 1]
-    fall = drawdown(equity)
-    change = float(equity[-1] - equity[0])
+    equity, flows, growth = points[:, 1], points[:, 2], points[:, 3]
+    fall = drawdown(growth)
+    change = float((equity[-1] - flows[-1]) - (equity[0] - flows[0]))
     colour = look.UP if change >= 0 else look.DOWN
-    share = f" ({change / equity[0]:+.2%})" if equity[0] > 0 else ""
+    share = f" ({growth[-1] / growth[0] - 1:+.2%})" if growth[0] > 0 else ""
     subtitle = f"{change:+,.2f} USDT{share} · deepest drawdown {fall.max():.2%}"
     look.add_header(figure, title, subtitle, f"{equity[-1]:,.2f}", colour)
     upper, lower = _axes(figure, points)
     _draw_equity(upper, points, colour)
+    _draw_flows(upper, points[:, 0], flows)
     _draw_drawdown(lower, points[:, 0], fall)
     return look.png(figure)
 
 
-def drawdown(equity: Rows) -> Rows:
-    """Fraction below the highest equity so far; 0 where that is not positive."""
-    peak = np.maximum.accumulate(equity)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(peak > 0, (peak - equity) / peak, 0.0)
+def drawdown(growth: Rows) -> Rows:
+    """Fraction below the highest growth so far, that of the opening (1) among them."""
+    peak = np.maximum(np.maximum.accumulate(growth), 1.0)
+    return (peak - growth) / peak
 
 
 def _draw_nothing(figure: Figure, points: Rows, title: str) -> None:
@@ -93,8 +99,9 @@ def _share_time(figure: Figure, upper: Axes, lower: Axes, times: Rows) -> None:
         look.style(axes)
         room = (last - first) * 0.015
         axes.set_xlim(first - room, last + room)
+    zone = last - (last - first) * ZONE_SHARE
     upper.set_xticks([at for at, _ in ticks], labels=[])
-    lower.set_xticks([at for at, _ in ticks], labels=[words for _, words in ticks])
+    lower.set_xticks([at for at, _ in ticks], labels=[words if at < zone else "" for at, words in ticks])
     look.name_zone(figure)
 
 
@@ -104,6 +111,16 @@ def _draw_equity(axes: Axes, points: Rows, colour: str) -> None:
     axes.fill_between(times, equity, axes.get_ylim()[0], color=colour, alpha=0.12, linewidth=0)
     axes.plot(times, equity, color=colour, linewidth=2.4, solid_joinstyle="round")
     axes.plot(times[-1:], equity[-1:], "o", color=colour, markersize=7)
+
+
+def _draw_flows(axes: Axes, times: Rows, flows: Rows) -> None:
+    """A line where money was paid in or out: the step there is no profit or loss."""
+    moments = times[1:][np.diff(flows) != 0]
+    for at in moments:
+        axes.axvline(at, color=look.BLUE, linewidth=1.4, linestyle=(0, (2, 3)), alpha=0.8)
+    if len(moments):
+        text = axes.text(0.012, 0.955, FLOWS, color=look.BLUE, size=look.TICK_PT, transform=axes.transAxes)
+        text.set(va="top", bbox={"facecolor": look.BACKGROUND, "edgecolor": "none", "alpha": 0.7, "pad": 3})
 
 
 def _draw_drawdown(axes: Axes, times: Rows, fall: Rows) -> None:

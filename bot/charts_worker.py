@@ -42,6 +42,11 @@ def draw(header: dict[str, Any], body: bytes) -> bytes:
         from bot.charts_equity import equity_png
 
         return equity_png(rows, header["title"])
+    if header["kind"] == "risk":
+        from bot.charts_risk import Bar, risk_png
+
+        bars = [Bar(*bar) for bar in header["bars"]]
+        return risk_png(bars, header["title"], header["subtitle"])
     from bot.charts_candles import Line, candles_png
 
     lines = [Line(label, float(price), role) for label, price, role in header["lines"]]

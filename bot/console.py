@@ -35,7 +35,8 @@ def _lines(view: StatusView) -> list[str]:
         )
     if not view.positions:
         rows.append("no open position")
-    rows += [f"breaker {b.name} open: {b.value} of {b.threshold}" for b in view.breakers if b.is_open]
+    tripped = [breaker for breaker in view.breakers if breaker.is_open]
+    rows += [f"breaker {one.title or one.name} open: {one.value}, limit {one.threshold}" for one in tripped]
     rows += [f"{loop.name}: {loop.detail or 'unhealthy'}" for loop in view.loops if not loop.is_healthy]
     return rows
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.book import SettingsBook
+from bot.readiness import ReadinessDesk
 from bot.reports import ReportJournal, Reports
+from bot.risk_report import RiskReport
 from bot.status import StatusBoard
+from bot.steering import Steering
 from core.desk import (
     Analysis,
     ChartView,
@@ -20,10 +24,14 @@ from core.desk import (
     Period,
     PeriodView,
     ProposedChange,
+    ReadinessView,
+    RiskView,
     ScanProgress,
     ScanReport,
     SettingView,
     StatusView,
+    StopMove,
+    StopProposal,
     Tap,
     VersionView,
 )
@@ -36,7 +44,7 @@ from core.ports import Clock
 from core.risk import breakers
 from core.risk.margin import profit
 from core.trade import ClosedTrade, ExitReason, Trade
-from core.trading import notices
+from core.trading import exit_opinion, notices
 from core.trading.decide import decide
 from core.trading.kernel import Kernel
 from core.trading.manual import plan_idea
@@ -45,6 +53,7 @@ from core.trading.scanner import record_of
 log = logging.getLogger("perpilot.desk")
 
 MAX_NOTE = 1_000
+MAX_REASON = 200
 """Characters of one journal note."""
 
 
@@ -59,6 +68,9 @@ class Reach:
     version: Callable[[], VersionView]
     wake: Callable[[str], None]
     """Lets a loop (`guard`, `outbox`) run now."""
+    steering: Steering
+    risk: RiskReport
+    readiness: ReadinessDesk
 
 
 class TradingDesk:
@@ -79,7 +91,8 @@ class TradingDesk:
         return self._reach.board.view()
 
     async def metrics(self) -> MetricsView:
-        return await self._reach.reports.metrics()
+        view = await self._reach.reports.metrics()
+        return replace(view, success=await self._reach.readiness.success())
 
     async def period(self, period: Period) -> PeriodView:
         return await self._reach.reports.period(period)
@@ -92,9 +105,14 @@ class TradingDesk:
 
     async def last_scan(self) -> ScanReport | None:
         found = await self._journal.last_scan(self._account)
-        return ScanReport(*found) if found else None
+        return ScanReport(*found, await self._reach.reports.gates()) if found else None
 
     async def why(self, symbol: str) -> DecisionRecord | None:
+        """Of an open trade the newest exit opinion: a scan only says that its place is taken."""
+        held = next((trade for trade, _, _ in self._reach.board.rows if trade.symbol == symbol), None)
+        judged = await self._journal.last_decision(self._account, symbol, exit_opinion.GATE) if held else None
+        if held is not None and judged is not None and judged.at >= held.created_at:
+            return judged
         return await self._journal.last_decision(self._account, symbol)
 
     async def chart(self, symbol: str, timeframe: str) -> ChartView:
@@ -107,9 +125,13 @@ class TradingDesk:
         return await self._reach.reports.plan_chart(plan)
 
     async def breaker_history(self, limit: int) -> tuple[BreakerEvent, ...]:
-        found = [await self._journal.last_resolved(self._account, name) for name in breakers.NAMES]
-        rows = [*(event for event in found if event), *self._kernel.keeper.open_events]
-        return tuple(sorted(rows, key=lambda event: event.created_at, reverse=True)[:limit])
+        return await self._journal.breaker_events(self._account, limit)
+
+    async def risk(self) -> RiskView:
+        return await self._reach.risk.view()
+
+    async def readiness(self) -> ReadinessView:
+        return await self._reach.readiness.view()
 
     async def approval(self, approval_id: str) -> Approval | None:
         return await self._journal.approval(approval_id)
@@ -199,6 +221,7 @@ class TradingDesk:
     async def reject(self, approval_id: str, by: str) -> Tap:
         tap = await self._kernel.approvals.reject(approval_id, by)
         self._reach.wake("outbox")
+        self._reach.wake("shadows")
         return tap
 
     # ------------------------------------------------------------ leaving
@@ -270,6 +293,20 @@ class TradingDesk:
             return Tap(True, text, tuple(unfinished))
         return Tap(True, f"Closed {names}." if share >= 1 else f"Closed {share:.0%} of {names}.")
 
+    async def stop_proposal(self, symbol: str, move: StopMove, price: Decimal | None) -> StopProposal | None:
+        return await self._reach.steering.proposal(symbol, move, price)
+
+    async def move_stop(self, symbol: str, price: Decimal, by: str, *, may_loosen: bool) -> Tap:
+        tap = await self._reach.steering.move(symbol, price, by, may_loosen=may_loosen)
+        self._reach.wake("guard")
+        self._reach.wake("outbox")
+        return tap
+
+    async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
+        tap = await self._reach.readiness.go_live(sentence, cap, by)
+        self._reach.wake("outbox")
+        return tap
+
     async def _open_trades(self) -> list[Trade]:
         return list(await self._kernel.keeper.open_trades())
 
@@ -317,15 +354,23 @@ class TradingDesk:
             return Tap(True, f"The mode is auto now, but it will not trade: {course.auto_barred}.")
         return Tap(True, f"The mode is {mode} now.")
 
-    async def acknowledge(self, breaker: str, by: str) -> Tap:
-        if breaker not in breakers.NAMES:
+    async def acknowledge(self, breaker: str, by: str, reason: str) -> Tap:
+        name, reason = breakers.named(breaker), reason.strip()
+        if name is None:
             return Tap(False, f"There is no breaker {breaker[:40]!r}.")
-        if not await self._kernel.keeper.acknowledge(breaker, by):
-            return Tap(False, f"The breaker {breaker} is not tripped.")
-        if breaker == breakers.DAILY_LOSS:
+        if not 0 < len(reason) <= MAX_REASON:
+            return Tap(False, f"A reason has 1 to {MAX_REASON} characters.")
+        title = breakers.title_of(name)
+        if not await self._kernel.keeper.acknowledge(name, by, reason):
+            return Tap(False, f"The breaker {title} is not tripped.")
+        self._reach.wake("outbox")
+        if name == breakers.DAILY_LOSS:
             text = "acknowledged; what is left of the day's limit still bounds every new trade"
-            return Tap(True, f"The breaker {breaker} is {text}.")
-        return Tap(True, f"The breaker {breaker} is acknowledged; entries are possible again.")
+            return Tap(True, f"The breaker {title} is {text}.")
+        others = [breakers.title_of(event.name) for event in self._kernel.keeper.open_events]
+        if others:
+            return Tap(True, f"The breaker {title} is acknowledged; still tripped: {', '.join(others)}.")
+        return Tap(True, f"The breaker {title} is acknowledged; entries are possible again.")
 
     def propose_setting(self, name: str, text: str) -> ProposedChange:
         account = self._kernel.keeper.last_account
@@ -336,6 +381,8 @@ class TradingDesk:
         if change.refusal:
             return Tap(False, change.refusal)
         log.info("setting changed: name=%s old=%s new=%s by=%s", change.name, change.old, change.new, by)
+        with contextlib.suppress(PerpilotError):  # the house asks again within the minute
+            await self._reach.readiness.note_risk()
         return Tap(True, f"{change.name}: {change.old} → {change.new}.")
 
     async def add_note(self, trade_id: str, text: str, by: str) -> Tap:

@@ -18,11 +18,14 @@ from handlers.commands import menu, viewer_may
 from handlers.ideas import IDEAS_ACTIONS, ideas_router
 from handlers.machine import machine_router
 from handlers.pictures import Pictures
+from handlers.readiness import readiness_router
 from handlers.results import results_router
+from handlers.risk import risk_router
 from handlers.scanning import scanning_router
 from handlers.settings import SETTINGS_ACTIONS, settings_router
 from handlers.start import start_router
 from handlers.status import status_router
+from handlers.steering import STEERING_ACTIONS, steering_router
 from handlers.taps import Office, taps_router
 from handlers.trading import TRADING_ACTIONS, trading_router
 from handlers.unknown import unknown_router
@@ -32,6 +35,7 @@ ACTIONS = {
     **CLOSING_ACTIONS,
     **IDEAS_ACTIONS,
     **SETTINGS_ACTIONS,
+    **STEERING_ACTIONS,
     **TRADING_ACTIONS,
 }
 
@@ -73,10 +77,13 @@ def build_switchboard(
         start_router(),
         status_router(),
         closing_router(),
+        steering_router(),
         trading_router(),
         scanning_router(),
         analysis_router(),
         results_router(),
+        risk_router(),
+        readiness_router(),
         settings_router(),
         breakers_router(),
         ideas_router(),

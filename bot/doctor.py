@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-from bot.book import auto_barred, limits_of
+from bot.book import auto_barred
+from bot.limits import limits_of
 from bot.settings import Settings
 from core.desk import DoctorLine
 from core.errors import PerpilotError

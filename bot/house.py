@@ -1,4 +1,4 @@
-"""Housekeeping of the running bot: console, summaries, heartbeats, the lease, error counts, backups."""
+"""Housekeeping of the running bot: console, summaries, the lease, its vitals, backups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.reports import ReportJournal, Reports, period_start
+from bot.vitals import Vitals
 from core.desk import Desk, Period
 from core.errors import PerpilotError
 from core.performance import performance
@@ -38,7 +39,7 @@ class House:
         gate: EntryGate,
         clock: Clock,
         owner: str,
-        errors_today: Callable[[], int],
+        vitals: Vitals,
         commands: Mapping[str, Command],
         backup: Callable[[], Awaitable[None]] | None,
     ) -> None:
@@ -48,10 +49,9 @@ class House:
         self._gate = gate
         self._clock = clock
         self._owner = owner
-        self._errors_today = errors_today
+        self._vitals = vitals
         self._commands = commands
         self._backup = backup
-        self._counted, self._counted_day = 0, clock.now().date()
         self._next_minute = clock.now()
         self._backed_up = clock.now().date()
 
@@ -62,12 +62,9 @@ class House:
         if now >= self._next_minute:
             self._next_minute = now + timedelta(seconds=20)
             await self._keep_lease(now)
-            await self._count_errors(now)
+            await self._vitals.take()
             await self._summaries(now)
             await self._back_up(now)
-
-    async def beat(self, task: str) -> None:
-        await self._journal.beat(self._keeper.account, task, self._clock.now())
 
     async def _answer_console(self) -> None:
         for request_id, command in await self._journal.console_requests(self._clock.now() - CONSOLE_AGE):
@@ -85,14 +82,6 @@ class House:
         else:
             self._gate.close("lease", "another bot has taken over this database")
             log.error("lease lost: owner=%s", self._owner)
-
-    async def _count_errors(self, now: datetime) -> None:
-        count = self._errors_today()
-        if now.date() != self._counted_day:
-            self._counted, self._counted_day = 0, now.date()
-        if count > self._counted:
-            await self._journal.count_error(now.date(), count - self._counted)
-            self._counted = count
 
     async def _summaries(self, now: datetime) -> None:
         if now.hour < SUMMARY_HOUR:
@@ -113,7 +102,8 @@ class House:
         opening = curve[0].equity if curve else state.initial_capital
         equity = self._keeper.last_account.equity if self._keeper.last_account else None
         key = f"summary:{account}:{period}:{since.date().isoformat()}"
-        figures = performance(trades, curve, opening)
+        spent = await self._journal.ai_figures(since), await self._journal.ai_figures(until)
+        figures = performance(trades, curve, opening, ai_cost=spent[0].cost_usd - spent[1].cost_usd)
         await self._journal.tell([notices.summary(key, period, figures, equity)])
 
     async def _back_up(self, now: datetime) -> None:

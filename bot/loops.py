@@ -13,6 +13,10 @@ from core.journal import DeskJournal
 from core.sim.feed import PriceFeed
 from core.trading.kernel import Kernel
 
+EXITS_S, EXITS_PATIENCE = 15.0, 12.0
+"""Seconds between two looks for a new 15-minute close; advisers may take several of these to answer."""
+SHADOWS_S = 150.0
+"""Twice per bar that ideas not taken are followed over."""
 FEED_S, HOUSE_S = 1.0, 1.0
 """Seconds between two prices of an exposed symbol on paper, and between two rounds of the house."""
 WATCHFUL_S = 5.0
@@ -43,7 +47,6 @@ class Passes:
         kernel: Kernel,
         desk: TradingDesk,
         board: StatusBoard,
-        house: House,
         journal: DeskJournal,
         account: str,
         late: LateCalls,
@@ -51,7 +54,6 @@ class Passes:
         self._kernel = kernel
         self._desk = desk
         self._board = board
-        self._house = house
         self._journal = journal
         self._account = account
         self._late = late
@@ -82,13 +84,22 @@ class Passes:
             self._kernel.gate.close("disk", trouble)
         else:
             self._kernel.gate.open("disk")
-        await self._house.beat("guard")
+
+    async def exits(self) -> None:
+        """What the advisers say of open positions, at each 15-minute close."""
+        if self._is_recovered:
+            await self._kernel.exit_opinion.listen()
+
+    async def shadows(self) -> None:
+        """What became of the ideas that were not taken."""
+        if self._is_recovered:
+            await self._kernel.shadows.collect()
+            await self._kernel.shadows.follow()
 
     async def scan(self) -> None:
         if not self._is_recovered:
             return  # the recovery wakes the scanner when it is through
         await self._desk.scan_now("schedule")
-        await self._house.beat("scanner")
 
 
 async def pull(feed: PriceFeed, supervisor: Supervisor) -> None:
@@ -142,4 +153,15 @@ def add_loops(
             timeout_s=SCAN_TIMEOUT_S,
         )
     )
+    supervisor.add(
+        Loop(
+            "exits",
+            passes.exits,
+            lambda: max(EXITS_S, least_s),
+            is_critical=False,
+            timeout_s=SCAN_TIMEOUT_S,
+            patience=EXITS_PATIENCE,
+        )
+    )
+    supervisor.add(Loop("shadows", passes.shadows, lambda: max(SHADOWS_S, least_s), is_critical=False))
     supervisor.add(Loop("house", house.tidy, lambda: max(HOUSE_S, least_s)))

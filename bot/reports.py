@@ -9,19 +9,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from core.desk import ChartView, MetricsView, Period, PeriodView
-from core.journal import DeskJournal, HouseJournal
+from core.desk import ChartView, GateRecord, MetricsView, Period, PeriodView
+from core.journal import DeskJournal, HouseJournal, ShadowJournal
 from core.market import coin
+from core.money import ZERO
 from core.performance import Performance, by_key, performance
+from core.performance_groups import groups
 from core.plan import Plan
 from core.ports import Clock, Market
 from core.trade import ClosedTrade, Position, Trade
+from core.trading.shadow import gate_records
 
 CHART_BARS = 170
 """The picture shows 110; the older ones warm its averages up."""
 
 
-class ReportJournal(DeskJournal, HouseJournal, Protocol):
+class ReportJournal(DeskJournal, HouseJournal, ShadowJournal, Protocol):
     """The parts of the journal that reports read."""
 
 
@@ -35,17 +38,28 @@ class Reports:
     async def metrics(self) -> MetricsView:
         now = self._clock.now()
         state = await self._journal.account_state(self._account)
+        trades = await self._journal.closed_trades(self._account)
+        curve = await self._journal.equity_curve(self._account)
+        ai = await self._journal.ai_figures(None)
+        initial = state.initial_capital
         return MetricsView(
-            all_time=await self._since(None, state.initial_capital),
-            last_7d=await self._since(now - timedelta(days=7), state.initial_capital),
-            last_30d=await self._since(now - timedelta(days=30), state.initial_capital),
-            ai=await self._journal.ai_figures(None),
-            initial=state.initial_capital,
+            all_time=performance(trades, curve, initial, ai_cost=ai.cost_usd, flows_before=ZERO),
+            last_7d=await self._since(now - timedelta(days=7), initial),
+            last_30d=await self._since(now - timedelta(days=30), initial),
+            ai=ai,
+            initial=initial,
             current=state.current_capital,
-            curve=await self._journal.equity_curve(self._account),
+            curve=curve,
             cards=dict(await self._journal.approval_counts(self._account)),
             at=now,
+            groups=groups(trades),
+            gates=await self.gates(),
         )
+
+    async def gates(self) -> tuple[GateRecord, ...]:
+        """What the ideas that were not taken would have made."""
+        ended = await self._journal.ended_shadows(self._account)
+        return gate_records(ended, await self._journal.open_shadows(self._account))
 
     async def period(self, period: Period) -> PeriodView:
         """The UTC day, week (from Monday) or month that holds now."""
@@ -97,11 +111,13 @@ class Reports:
         lines.append(("Liquidation", plan.liquidation, "liquidation"))
         return ChartView(candles, tuple(lines), f"{coin(plan.symbol)} 1h · {plan.side} {plan.leverage}x")
 
-    async def _since(self, since: datetime | None, initial: Decimal) -> Performance:
+    async def _since(self, since: datetime, initial: Decimal) -> Performance:
+        """Of the part of the account's life that began then; `initial` is for a life without a curve."""
         trades = await self._journal.closed_trades(self._account, since)
         curve = await self._journal.equity_curve(self._account, since)
-        opening = curve[0].equity if since is not None and curve else initial
-        return performance(trades, curve, opening)
+        ai = await self._journal.ai_figures(since)
+        opening = curve[0].equity if curve else initial
+        return performance(trades, curve, opening, ai_cost=ai.cost_usd)
 
 
 def period_start(period: Period, now: datetime) -> datetime:

@@ -61,6 +61,11 @@ def relations(found: Mapping[str, Any]) -> Iterator[Fault]:
     """Faults between settings that are each right alone."""
     yield from _ordered(found, "MIN_STOP_LOSS_PERCENT", "MAX_STOP_LOSS_PERCENT")
     yield from _ordered(found, "RISK_PER_TRADE", "MAX_TRADE_LOSS_PERCENT")
+    yield from _ordered(found, "YELLOW_DRAWDOWN_PERCENT", "ORANGE_DRAWDOWN_PERCENT")
+    yield from _ordered(found, "SWING_STOP_PERCENT", "SWING_STOP_MOST_PERCENT")
+    yield from _ordered(found, "FLAG_RSI_LOW", "FLAG_RSI_HIGH")
+    yield from _ordered(found, "EMERGENCY_LIQUIDATION_PERCENT", "LIQUIDATION_RISK_PERCENT")
+    yield from _ordered(found, "LIQUIDATION_RISK_PERCENT", "MIN_LIQUIDATION_PERCENT")
     chat, users = found["TELEGRAM_CHAT_ID"], found["TELEGRAM_ALLOWED_USER_IDS"]
     if chat is not None and chat < 0 and not users:
         yield Fault(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,10 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "http": "HTTP: health, status, metrics",
         "trading": "Trading",
         "risk": "Risk",
+        "sizing": "Sizing in full",
+        "exits": "Stops, targets and exits",
+        "breakers": "Circuit breakers in full",
+        "flags": "Red flags",
     }
 )
 """Groups of settings in the order they are shown, with their titles."""
@@ -77,6 +81,12 @@ PROFILES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         ),
     }
 )
+
+
+def setting(section: str, kind: Kind, default: str | None, unit: str, meaning: str, **more: Any) -> Any:
+    """A dataclass field that carries its `Spec`, still without its name."""
+    parts = {"section": section, "kind": kind, "default": default, "unit": unit, "meaning": meaning}
+    return field(metadata={"spec": parts | more})
 
 
 @dataclass(frozen=True, slots=True)

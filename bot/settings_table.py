@@ -15,7 +15,8 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import Any
 
-from bot.settings_spec import REQUIRED, Profile, SettingRow, Source, Spec, Stricter
+from bot.settings_guarding import GuardingSettings
+from bot.settings_spec import REQUIRED, SECTIONS, Profile, SettingRow, Source, Spec, Stricter, setting
 from bot.settings_values import (
     MIN_TOKEN,
     Kind,
@@ -45,22 +46,16 @@ _ANY_CAPITAL = amount("1", "10000000")
 _WEB = web_url("http", "https")
 
 
-def _setting(section: str, kind: Kind, default: str | None, unit: str, meaning: str, **more: Any) -> Any:
-    """A dataclass field that carries its `Spec`, still without its name."""
-    parts = {"section": section, "kind": kind, "default": default, "unit": unit, "meaning": meaning}
-    return field(metadata={"spec": parts | more})
-
-
-_telegram = partial(_setting, "telegram")
-_exchange = partial(_setting, "exchange")
-_adviser = partial(_setting, "advisers")
-_storage = partial(_setting, "storage")
-_http = partial(_setting, "http")
-_trading = partial(_setting, "trading")
+_telegram = partial(setting, "telegram")
+_exchange = partial(setting, "exchange")
+_adviser = partial(setting, "advisers")
+_storage = partial(setting, "storage")
+_http = partial(setting, "http")
+_trading = partial(setting, "trading")
 
 
 def _risk(stricter: Stricter, kind: Kind, default: str, unit: str, meaning: str) -> Any:
-    return _setting("risk", kind, default, unit, meaning, stricter=stricter, is_chat_editable=True)
+    return setting("risk", kind, default, unit, meaning, stricter=stricter, is_chat_editable=True)
 
 
 def _key(name: str, **more: Any) -> Any:
@@ -81,7 +76,7 @@ def _endpoint(name: str, default: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Settings:
+class Settings(GuardingSettings):
     """Every setting, checked. Made by `bot.settings.load_settings` only."""
 
     telegram_bot_token: str | None = _telegram(
@@ -385,12 +380,14 @@ class Settings:
 
 @cache
 def specs() -> tuple[Spec, ...]:
-    """Every setting, in the order of the table."""
-    return tuple(
+    """Every setting, section by section, each in the order of its table."""
+    found = [
         Spec(name=entry.name.upper(), **entry.metadata["spec"])
         for entry in fields(Settings)
         if "spec" in entry.metadata
-    )
+    ]
+    order = list(SECTIONS)
+    return tuple(sorted(found, key=lambda spec: order.index(spec.section)))
 
 
 @cache

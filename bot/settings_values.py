@@ -106,6 +106,32 @@ def fraction(low: str, high: str) -> Kind:
     return Kind(read, bounds, decimal_text)
 
 
+MOST_RUNGS = 4
+"""Targets of one position: each is an order that rests."""
+
+
+def rungs() -> Kind:
+    """A ladder of targets as `1.5:0.5,3:0.5`: R and share, nearest first; the shares sum to 1."""
+    bounds = f"1 to {MOST_RUNGS} of R:share, R ascending between 0.5 and 20, shares summing to 1"
+
+    def read(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
+        parts = [part.split(":") for part in text.split(",")]
+        if not 1 <= len(parts) <= MOST_RUNGS or any(len(part) != 2 for part in parts):
+            raise ValueError(f"must be {bounds}")
+        found = tuple((_finite(r.strip()), _finite(share.strip())) for r, share in parts)
+        distances = [r for r, _ in found]
+        ascends = all(one < other for one, other in zip(distances, distances[1:], strict=False))
+        is_sound = ascends and Decimal("0.5") <= distances[0] and distances[-1] <= Decimal(20)
+        if not is_sound or any(share <= 0 for _, share in found) or sum(share for _, share in found) != 1:
+            raise ValueError(f"must be {bounds}")
+        return found
+
+    def write(value: tuple[tuple[Decimal, Decimal], ...]) -> str:
+        return ",".join(f"{decimal_text(r)}:{decimal_text(share)}" for r, share in value)
+
+    return Kind(read, bounds, write)
+
+
 def amount(low: str, high: str) -> Kind:
     """Money or another exact number."""
     lowest, highest = Decimal(low), Decimal(high)

@@ -19,3 +19,8 @@ class Stage:
     venue_name: str
     speed: float = 1.0
     """The clock's seconds per real second."""
+
+    @property
+    def is_demo(self) -> bool:
+        """Play money in a made-up or replayed market: evidence of nothing."""
+        return self.account == "demo"

@@ -11,9 +11,13 @@ from bot.book import SettingsBook
 from bot.supervisor import Supervisor
 from core.desk import BreakerView, PositionView, StatusView, TradingState
 from core.journal import AccountState, ScanRecord
+from core.market import Instrument
 from core.opinion import Verdict
 from core.ports import Clock
-from core.risk import breakers
+from core.risk.breakers import title_of
+from core.risk.limits import Limits
+from core.risk.reopening import Standing
+from core.risk.stop_moves import Held, break_even, loss_of, parts_of
 from core.trade import Order, Position, Trade
 from core.trading.kernel import Kernel
 from core.trading.scanner import Scan
@@ -106,7 +110,7 @@ class StatusBoard:
             wallet=account.wallet if account else None,
             equity=equity,
             daily_pnl=equity - opening if equity is not None and opening is not None else None,
-            positions=tuple(_position_view(*row) for row in self.rows if row[1] is not None),
+            positions=self._positions(),
             unseen=tuple(trade.symbol for trade, position, _ in self.rows if position is None),
             open_cards=self.open_cards,
             last_scan=self.last_scan,
@@ -121,9 +125,24 @@ class StatusBoard:
             at=now,
         )
 
+    def _positions(self) -> tuple[PositionView, ...]:
+        executor, limits = self._kernel.executor, self._book.rules().limits
+        return tuple(
+            _position_view(
+                trade,
+                position,
+                stop,
+                executor.known_instrument(trade.symbol),
+                executor.targets_filled(trade.id),
+                limits,
+            )
+            for trade, position, stop in self.rows
+            if position is not None
+        )
+
     def _trading_state(self) -> tuple[TradingState, str]:
         gate = self._kernel.gate
-        open_names = [event.name for event in self._kernel.keeper.open_events]
+        open_names = [title_of(event.name) for event in self._kernel.keeper.open_events]
         if gate.is_closed_by("disarmed"):
             return TradingState.DISARMED, gate.text
         if gate.is_closed_by("pause"):
@@ -137,25 +156,36 @@ class StatusBoard:
         return TradingState.SCANNING, "a scan is under way" if self.is_scanning else ""
 
     def _breakers(self) -> tuple[BreakerView, ...]:
-        opened = {event.name: event.created_at for event in self._kernel.keeper.open_events}
-        views = []
-        for reading in self._kernel.keeper.last_readings:
-            value, threshold = reading.shown()
-            views.append(
-                BreakerView(
-                    name=reading.name,
-                    value=value,
-                    threshold=threshold,
-                    is_open=reading.name in opened,
-                    since=opened.get(reading.name),
-                    clears=breakers.CLEARS[reading.name],
-                )
-            )
-        return tuple(views)
+        return tuple(_breaker_view(standing) for standing in self._kernel.keeper.standings)
 
 
-def _position_view(trade: Trade, position: Position | None, stop: Order | None) -> PositionView:
-    assert position is not None
+def _breaker_view(standing: Standing) -> BreakerView:
+    value, threshold = standing.reading.shown()
+    event = standing.event
+    return BreakerView(
+        name=standing.reading.name,
+        value=value,
+        threshold=threshold,
+        is_open=event is not None,
+        since=event.created_at if event is not None else None,
+        clears=standing.clears,
+        title=standing.title,
+        policy=standing.policy.value,
+        is_probing=standing.is_probing,
+    )
+
+
+def _position_view(
+    trade: Trade,
+    position: Position,
+    stop: Order | None,
+    instrument: Instrument | None,
+    targets_filled: int,
+    limits: Limits,
+) -> PositionView:
+    """`instrument` None: nothing is said that needs its rules."""
+    held = Held(trade, position, position.mark, instrument, limits) if instrument is not None else None
+    hours = limits.exits.time_stop_h
     return PositionView(
         trade_id=trade.id,
         symbol=trade.symbol,
@@ -171,4 +201,11 @@ def _position_view(trade: Trade, position: Position | None, stop: Order | None) 
         liquidation_distance=position.liquidation_distance(),
         r_now=position.unrealised / trade.risk_usd if trade.risk_usd > Decimal(0) else None,
         opened_at=position.opened_at,
+        stop_by=trade.stop_by,
+        is_trailing=trade.is_trailing,
+        targets_left=max(len(trade.targets) - targets_filled, 0),
+        time_stop_at=trade.created_at + timedelta(hours=hours) if hours > 0 else None,
+        loss_at_stop=loss_of(held, trade.stop) if held is not None else None,
+        may_break_even=held is not None and held.tightens(break_even(held)),
+        parts=parts_of(held) if held is not None else (),
     )

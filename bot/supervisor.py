@@ -32,6 +32,8 @@ CANCEL_S = 1.0
 """Longest wait, after that, for tasks that were cancelled."""
 START_GRACE_S = 30.0
 """Added to every patience: what a first pass or a slow disk may take."""
+LONGEST_USUAL_PASS_S = 180.0
+"""A scan whose advisers use up their deadline ends within this; one that takes longer is not running well."""
 PASS_S = 120.0
 """Longest pass of a loop that names no limit of its own: a hung pass must end some time."""
 
@@ -113,6 +115,14 @@ class Supervisor:
     def views(self) -> tuple[LoopView, ...]:
         now = self._clock.monotonic()
         return tuple(self._view(loop, now) for loop in self._loops.values())
+
+    def is_running(self, name: str) -> bool:
+        """Its newest pass ended well, and not longer ago than a period and the time a pass may take."""
+        loop = self._loops.get(name)
+        if loop is None or loop.last_pass is None or loop.fault:
+            return False
+        age = self._clock.monotonic() - loop.last_pass
+        return age <= loop.every_s() + min(loop.timeout_s, LONGEST_USUAL_PASS_S)
 
     def next_in_s(self, name: str) -> float | None:
         """Seconds until a loop's next pass; None before its first."""

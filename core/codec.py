@@ -1,4 +1,4 @@
-"""Our frozen dataclasses ↔ JSON text, without loss: decimals as text, times as ISO 8601 UTC.
+"""Our frozen dataclasses and named tuples ↔ JSON text, without loss: decimals as text, times as ISO 8601 UTC.
 
 Only annotations are read; nothing in the text can name a class or run code. A number that is no JSON (NaN,
 infinity) is its name as text, so that every JSON reader and every database takes what is written here.
@@ -11,14 +11,15 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 T = TypeVar("T")
+Decode = Callable[[Any], Any]
 
 
 def to_text(value: object) -> str:
@@ -35,8 +36,17 @@ def from_text(kind: type[T], text: str) -> T:
 
 def to_plain(value: Any) -> Any:
     """JSON-ready: dict, list, str, int, float, bool, None. Raises `ValueError` for what has no such form."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    kind: Any = type(value)
+    if value is None or kind in (str, int, bool):
+        return value
+    if kind is Decimal:
+        return format(value, "f")
+    if (names := _names(kind)) is not None:
+        return {name: to_plain(getattr(value, name)) for name in names}
+    return _other_to_plain(value)
+
+
+def _other_to_plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
@@ -51,7 +61,7 @@ def to_plain(value: Any) -> Any:
         return sorted((to_plain(item) for item in value), key=to_text)
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str | int | float):
         return value
     raise ValueError(f"{type(value).__name__} has no JSON form here")
 
@@ -59,33 +69,46 @@ def to_plain(value: Any) -> Any:
 def from_plain(kind: Any, value: Any) -> Any:
     """The inverse of `to_plain` for `kind`; unknown keys are ignored, missing ones take the default."""
     try:
-        return _decode(kind, value)
+        return _decoder(kind)(value)
     except (TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from error
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def _decoder(kind: Any) -> Decode:
+    """Looked up once for an annotation, not once for every value."""
     if kind is Any:
-        return value
+        return _as_it_is
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return _decode_union(kind, value)
+        return _union_decoder(get_args(kind))
     if origin is not None:
-        return _decode_container(origin, get_args(kind), value)
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, value)
+        return _container_decoder(origin, get_args(kind))
+    if _names(kind) is not None:
+        return partial(_decode_fields, kind)
     if kind is Decimal:
-        return _decimal(value)
+        return _decimal
     if kind is datetime:
-        return _aware(datetime.fromisoformat(value))
+        return _moment
     if kind is float:
-        return _float(value)
+        return _float
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
+        return kind
+    return partial(_checked, kind)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _checked(kind: Any, value: Any) -> Any:
     is_flag_as_number = isinstance(value, bool) and kind is not bool
     if kind is type(None) or not isinstance(value, kind) or is_flag_as_number:
         raise TypeError(f"{value!r} is not {kind}")
     return value
+
+
+def _moment(value: Any) -> datetime:
+    return _aware(datetime.fromisoformat(value))
 
 
 def _decimal(value: Any) -> Decimal:
@@ -108,43 +131,72 @@ def _aware(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _decode_union(kind: Any, value: Any) -> Any:
-    options = get_args(kind)
-    if value is None and type(None) in options:
-        return None
-    for option in options:
-        if option is type(None):
-            continue
-        try:
-            return _decode(option, value)
-        except (TypeError, ValueError, KeyError, ArithmeticError):
-            continue
-    raise TypeError(f"{value!r} fits none of {options}")
+def _union_decoder(options: tuple[Any, ...]) -> Decode:
+    takes_none = type(None) in options
+    decoders = [_decoder(option) for option in options if option is not type(None)]
+
+    def decode(value: Any) -> Any:
+        if value is None and takes_none:
+            return None
+        for decoder in decoders:
+            try:
+                return decoder(value)
+            except (TypeError, ValueError, KeyError, ArithmeticError):
+                continue
+        raise TypeError(f"{value!r} fits none of {options}")
+
+    return decode
 
 
-def _decode_container(origin: Any, args: tuple[Any, ...], value: Any) -> Any:
-    if origin in (tuple, list, frozenset, set) and not isinstance(value, list):
-        raise TypeError(f"{value!r} is not a list")
-    if origin is tuple:
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_decode(args[0], item) for item in value)
-        return tuple(_decode(arg, item) for arg, item in zip(args, value, strict=True))
-    if origin in (list, frozenset, set):
-        return origin(_decode(args[0], item) for item in value)
+def _container_decoder(origin: Any, args: tuple[Any, ...]) -> Decode:
+    if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
+        return partial(_decode_places, [_decoder(arg) for arg in args])
+    if origin in (tuple, list, frozenset, set):
+        return partial(_decode_items, origin, _decoder(args[0]))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {_decode(args[0], key): _decode(args[1], item) for key, item in value.items()}
+        return partial(_decode_mapping, _decoder(args[0]), _decoder(args[1]))
+    return partial(_refuse, origin)
+
+
+def _decode_places(decoders: list[Decode], value: Any) -> tuple[Any, ...]:
+    return tuple(decode(item) for decode, item in zip(decoders, _a_list(value), strict=True))
+
+
+def _decode_items(origin: Any, decode: Decode, value: Any) -> Any:
+    return origin(decode(item) for item in _a_list(value))
+
+
+def _decode_mapping(decode_key: Decode, decode: Decode, value: Any) -> dict[Any, Any]:
+    return {decode_key(key): decode(item) for key, item in value.items()}
+
+
+def _refuse(origin: Any, value: Any) -> Any:
     raise TypeError(f"{origin} has no JSON form here")
 
 
-def _decode_dataclass(kind: Any, value: Any) -> Any:
+def _a_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value
+
+
+def _decode_fields(kind: Any, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise TypeError(f"{value!r} is not an object")
-    hints = _hints(kind)
-    given = {name: _decode(hint, value[name]) for name, hint in hints.items() if name in value}
-    return kind(**given)
+    return kind(**{name: decode(value[name]) for name, decode in _decoders(kind) if name in value})
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _decoders(kind: Any) -> tuple[tuple[str, Decode], ...]:
+    """Field → its decoder, for a dataclass or a named tuple."""
     hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return tuple((name, _decoder(hints[name])) for name in _names(kind) or ())
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...] | None:
+    """Fields of a dataclass or a named tuple; None for every other type."""
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind))
+    is_tuple = isinstance(kind, type) and issubclass(kind, tuple)
+    return getattr(kind, "_fields", None) if is_tuple else None

@@ -7,7 +7,7 @@ reason, never an exception; `PerpilotError` means that it could not be known or 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,9 +26,9 @@ from core.journal import (
 )
 from core.market import Candles, Side
 from core.opinion import Abstention, Opinion
-from core.performance import Performance
+from core.performance import Group, Performance
 from core.plan import Decision, Plan
-from core.trade import ClosedTrade
+from core.trade import ClosedTrade, StopBy
 
 
 class TradingState(StrEnum):
@@ -62,6 +62,18 @@ class PositionView:
     r_now: Decimal | None
     """Unrealised P&L ÷ R."""
     opened_at: datetime
+    stop_by: StopBy = StopBy.PLAN
+    is_trailing: bool = False
+    targets_left: int = 0
+    time_stop_at: datetime | None = None
+    """When its time is up; None: never."""
+    loss_at_stop: Decimal | None = None
+    """USDT lost from the entry if the wanted stop is hit, costs included; negative: a gain is locked in.
+    None: not known yet."""
+    may_break_even: bool = False
+    """The stop is not at break-even yet."""
+    parts: tuple[Decimal, ...] = ()
+    """Shares that the venue's minimums allow to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,14 @@ class BreakerView:
     since: datetime | None
     clears: str
     """When or by whom it clears, in words."""
+    title: str = ""
+    """Its name as people say it."""
+    policy: str = "hold"
+    """What it does to open positions when it trips: hold, tighten, flatten."""
+    is_probing: bool = False
+    """Reopened at the probe size."""
+    used: float | None = None
+    """Share of the threshold that is used up, 1 at the trip; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +137,26 @@ class StatusView:
     at: datetime
 
 
+EVERY_GATE = "all"
+"""The record of all ideas together, each counted once whatever refused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateRecord:
+    """What one gate saved or cost: ideas that were not taken, followed to their end."""
+
+    gate: str
+    """`rejected`, `expired`, `refused` (at the tap), the name of the check that refused, or `EVERY_GATE`,
+    which comes first."""
+    ended: int
+    still_open: int
+    sum_r: float
+    """Net R of taking all of them: positive is what the gate cost, negative what it saved."""
+    mean_r: float | None
+    interval_r: tuple[float, float] | None
+    """80 % confidence interval of the mean; None below five ended ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsView:
     all_time: Performance
@@ -129,6 +169,146 @@ class MetricsView:
     cards: dict[str, int]
     """Approval state → count."""
     at: datetime
+    groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
+    """`symbol`, `side`, `exit_reason`, `hour` (UTC, of the entry), `adviser` → its groups."""
+    gates: tuple[GateRecord, ...] = ()
+    success: WeekFigures | None = None
+    """The readiness figures since the count began; None: nothing is counted yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One open position, card or foreign position, as risk."""
+
+    symbol: str
+    side: Side
+    kind: str
+    """`position`, `card`, `foreign`, `unseen`."""
+    notional: Decimal | None
+    margin: Decimal | None
+    loss_at_stop: Decimal
+    """USDT lost from the present equity if its stop is hit, exit costs included."""
+    loss_at_gap: Decimal | None
+    """USDT lost if the price gaps by `RiskView.gap` against it, past the stop; never more than the margin
+    and what it has gained. None: its position is not seen."""
+    liquidation_distance: Decimal | None
+    beta: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskView:
+    equity: Decimal | None
+    day_opening: Decimal | None
+    peak: Decimal | None
+    drawdown: Decimal | None
+    tier: str
+    """`green`, `yellow`, `orange`, `red`: by drawdown; `unknown`."""
+    size_share: Decimal
+    """What drawdown tier and probe leave of a trade's size."""
+    exposures: tuple[Exposure, ...]
+    gross_notional: Decimal | None
+    """USDT, like the next three of what the venue shows open; None: it shows nothing right now."""
+    net_notional: Decimal | None
+    """Longs minus shorts."""
+    beta_notional: Decimal | None
+    """Net, weighted by beta: what a move of BTC moves."""
+    margin_used: Decimal | None
+    margin_share: Decimal | None
+    """Of equity."""
+    loss_at_stops: Decimal
+    """If every stop is hit, open cards' too."""
+    loss_at_gap: Decimal
+    """If everything gaps by `gap` against us at once; cards and unseen ones count as at the stop."""
+    gap: Decimal
+    """Fraction, 0.10."""
+    daily_left: Decimal | None
+    """USDT that may still be lost today before the breaker trips."""
+    drawdown_left: Decimal | None
+    breakers: tuple[BreakerView, ...]
+    at: datetime
+
+
+class StopMove(StrEnum):
+    BREAK_EVEN = "break_even"
+    TIGHTEN = "tighten"
+    """Half of the way from the stop to the price."""
+    LOOSEN = "loosen"
+    """One 1h ATR further away."""
+    PRICE = "price"
+    """Where a person says."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopProposal:
+    """What moving a stop would do; nothing holds yet."""
+
+    symbol: str
+    move: StopMove
+    old: Decimal
+    new: Decimal
+    loss_before: Decimal
+    """USDT lost from the entry if the present stop is hit, costs included; negative: a gain is locked in."""
+    loss_after: Decimal
+    refusal: str = ""
+    """Why it cannot be; empty when it can be confirmed."""
+
+    @property
+    def is_loosening(self) -> bool:
+        return self.loss_after > self.loss_before
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessItem:
+    name: str
+    text: str
+    """The relation and both values."""
+    is_met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WeekFigures:
+    """The success figures of one week, or since the start. None: nothing to count yet."""
+
+    title: str
+    counts: bool
+    """Scanner and guard ran at least 95 % of every day."""
+    uptime: float | None
+    errors_a_day: float | None
+    failed_health: int
+    lost_database: int
+    trades: int
+    realised_reward_risk: float | None
+    largest_loss_share: float | None
+    stops_planned: int
+    stops_filled: int
+    breakers_due: int
+    breakers_tripped: int
+    liquidations: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessView:
+    items: tuple[ReadinessItem, ...]
+    weeks_counted: int
+    weeks_needed: int
+    weeks: tuple[WeekFigures, ...]
+    """Newest last, then the whole time since the start."""
+    is_paper: bool
+    is_demo: bool
+    """Demo and replay never count."""
+    is_armed: bool
+    cap: Decimal | None
+    """Live: equity that sizing may count on."""
+    next_cap: Decimal | None
+    """What the cap may rise to now; None: not yet."""
+    next_cap_needs: tuple[str, ...]
+    at: datetime
+    live_bar: str = ""
+    """Why nothing trades live even when it is armed; empty when it does."""
+
+    @property
+    def is_ready(self) -> bool:
+        return all(item.is_met for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +324,8 @@ class ScanProgress:
 class ScanReport:
     scan: ScanRecord
     decisions: tuple[DecisionRecord, ...]
+    gates: tuple[GateRecord, ...] = ()
+    """What each gate saved or cost so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +383,8 @@ class SettingView:
     is_editable: bool
     choices: tuple[str, ...] = ()
     """Values offered as buttons."""
+    section: str = ""
+    """Title of its group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +425,20 @@ class ChartView:
     lines: tuple[tuple[str, Decimal, str], ...] = field(default=())
     """(label, price, role): roles entry, stop, target, liquidation."""
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One horizontal bar of a picture."""
+
+    group: str
+    label: str
+    share: float | None
+    """1 fills the bar, more is drawn as full and marked; None: unknown, drawn as such."""
+    words: str
+    """Beside the bar."""
+    role: str
+    """`limit` is coloured by its share; `margin` and `loss` have colours of their own."""
 
 
 class Period(StrEnum):
@@ -326,7 +524,23 @@ class Desk(Protocol):
 
     async def breaker_history(self, limit: int) -> tuple[BreakerEvent, ...]: ...
 
-    async def acknowledge(self, breaker: str, by: str) -> Tap: ...
+    async def acknowledge(self, breaker: str, by: str, reason: str) -> Tap: ...
+
+    async def risk(self) -> RiskView: ...
+
+    async def stop_proposal(self, symbol: str, move: StopMove, price: Decimal | None) -> StopProposal | None:
+        """None when there is no such position; `price` only for `StopMove.PRICE`."""
+        ...
+
+    async def move_stop(self, symbol: str, price: Decimal, by: str, *, may_loosen: bool) -> Tap:
+        """Checked again; without `may_loosen` a stop that would add risk is refused."""
+        ...
+
+    async def readiness(self) -> ReadinessView: ...
+
+    async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
+        """Arms live trading, or raises its cap, where the typed sentence says so."""
+        ...
 
     def settings(self) -> tuple[SettingView, ...]: ...
 

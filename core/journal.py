@@ -16,9 +16,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from core.notice import Notice
+from core.notice import Notice, NoticeKind
 from core.plan import Plan
-from core.trade import ClosedTrade, Fill, FundingPayment, Intention, IntentState, Position, Trade
+from core.trade import (
+    ClosedTrade,
+    ExitReason,
+    Fill,
+    FundingPayment,
+    Intention,
+    IntentState,
+    Position,
+    Trade,
+    Transfer,
+)
 
 
 class Mode(StrEnum):
@@ -82,7 +92,8 @@ class DecisionRecord:
     symbol: str
     at: datetime
     gate: str
-    """Where it ended: data, symbol, flags, advisers, verdict, confidence, structure, risk, cleared."""
+    """Where it ended: data, symbol, flags, entries, advisers, verdict, structure, risk, cleared; `exit` of an
+    exit opinion, `fault` of an unforeseen error."""
     reasons: tuple[str, ...]
     score: float | None
     stance: str
@@ -113,6 +124,8 @@ class BreakerEvent:
     created_at: datetime
     resolved_at: datetime | None = None
     resolved_by: str = ""
+    reason: str = ""
+    """Why a person acknowledged it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +133,73 @@ class EquityPoint:
     at: datetime
     wallet: Decimal
     unrealised: Decimal
+    flows: Decimal = Decimal(0)
+    """Everything that was ever paid in minus everything taken out, after the opening deposit."""
 
     @property
     def equity(self) -> Decimal:
         return self.wallet + self.unrealised
+
+    @property
+    def earned(self) -> Decimal:
+        """Equity without what was paid in or out: what trading made of the opening deposit."""
+        return self.equity - self.flows
+
+
+class ShadowGate(StrEnum):
+    """Where an idea ended that was not taken."""
+
+    REJECTED = "rejected"
+    """By a person."""
+    EXPIRED = "expired"
+    REFUSED = "refused"
+    """By the checks, at the scan or at the tap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """An idea that was not taken, followed to its end with the rule book as if it had been."""
+
+    id: str
+    """Its plan's id."""
+    account: str
+    plan: Plan
+    gate: ShadowGate
+    checks: tuple[str, ...]
+    """Names of the checks that refused it; empty for a card that a person let go."""
+    followed_from: datetime
+    followed_until: datetime
+    """Close of the newest bar that was walked."""
+    walked: Mapping[str, float]
+    """Where the walk stands (`core.trading.exits_walk.Walk` by field name); empty before the first bar."""
+    ended_at: datetime | None = None
+    exit_reason: ExitReason | None = None
+    r_multiple: Decimal | None = None
+    """Net result ÷ R, costs included; None while it is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """Live trading was allowed, or its capital cap raised, by a typed sentence."""
+
+    account: str
+    cap: Decimal
+    """USDT of equity that sizing may count on from then."""
+    by: str
+    at: datetime
+    sentence: str
+    unmet: tuple[str, ...] = ()
+    """Items of the checklist that did not hold: an override."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """How often something happened on one UTC day."""
+
+    day: date
+    name: str
+    """`errors`, `failed_health`, `lost_database`, `risk_raised`."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +359,26 @@ class DeskJournal(Protocol):
         ...
 
     async def resolve_breaker(
-        self, account: str, name: str, by: str, now: datetime, notices: Sequence[Notice]
+        self,
+        account: str,
+        name: str,
+        by: str,
+        now: datetime,
+        notices: Sequence[Notice],
+        reason: str = "",
     ) -> bool: ...
+
+    async def breaker_events(self, account: str, limit: int) -> tuple[BreakerEvent, ...]:
+        """Open and resolved, newest first."""
+        ...
+
+    async def import_transfers(self, account: str, transfers: Sequence[Transfer]) -> int:
+        """Each once by its id; how many were new."""
+        ...
+
+    async def transfers(self, account: str, since: datetime | None = None) -> tuple[Transfer, ...]:
+        """Oldest first."""
+        ...
 
     async def open_breakers(self, account: str) -> tuple[BreakerEvent, ...]: ...
 
@@ -298,7 +392,9 @@ class DeskJournal(Protocol):
         """The day's opening equity; the first call of a day fixes it."""
         ...
 
-    async def peak_equity(self, account: str, since: datetime | None) -> Decimal | None: ...
+    async def peak_earned(self, account: str, since: datetime | None) -> Decimal | None:
+        """The highest `EquityPoint.earned` since then."""
+        ...
 
     async def closed_trades(
         self, account: str, since: datetime | None = None, limit: int | None = None
@@ -322,6 +418,53 @@ class AiFigures:
         """hits ÷ (hits + calls); None before the first question."""
         asked = self.calls + self.cache_hits
         return self.cache_hits / asked if asked else None
+
+
+class ShadowJournal(Protocol):
+    """Ideas that were not taken."""
+
+    async def begin_shadow(self, shadow: Shadow) -> bool:
+        """False, and nothing written, when this plan is followed already, or the same symbol and side of
+        this account is still being followed."""
+        ...
+
+    async def walk_shadow(self, shadow: Shadow) -> None:
+        """How far it came; or its end, after which it is history."""
+        ...
+
+    async def open_shadows(self, account: str) -> tuple[Shadow, ...]: ...
+
+    async def ended_shadows(self, account: str, since: datetime | None = None) -> tuple[Shadow, ...]:
+        """Oldest end first."""
+        ...
+
+    async def settled_approvals(self, account: str, since: datetime) -> tuple[Approval, ...]:
+        """Cards that ended rejected, expired or refused since then, oldest first."""
+        ...
+
+
+class ReadinessJournal(Protocol):
+    """What the checklist before live trading counts."""
+
+    async def beats(self, account: str, since: date) -> Mapping[tuple[date, str], int]:
+        """(day, task) → minutes in which the task ran."""
+        ...
+
+    async def count(self, account: str, day: date, name: str, count: int) -> None:
+        """Adds to a day's count."""
+        ...
+
+    async def counts(self, account: str, since: date) -> tuple[DayCount, ...]: ...
+
+    async def arm(self, arming: Arming, notices: Sequence[Notice]) -> None: ...
+
+    async def armings(self, account: str) -> tuple[Arming, ...]:
+        """Oldest first."""
+        ...
+
+    async def times_told(self, account: str, kind: NoticeKind, since: datetime) -> int:
+        """How many notices of this kind were written since then."""
+        ...
 
 
 class OutboxJournal(Protocol):
@@ -385,10 +528,6 @@ class HouseJournal(Protocol):
         """One minute in which `task` ran; readiness counts them per day."""
         ...
 
-    async def count_error(self, day: date, count: int) -> None: ...
-
-    async def errors_on(self, day: date) -> int: ...
-
     async def ask_console(self, command: str, now: datetime) -> int:
         """Leaves a request for the running bot; its id."""
         ...
@@ -405,7 +544,9 @@ class HouseJournal(Protocol):
 
     async def last_scan(self, account: str) -> tuple[ScanRecord, tuple[DecisionRecord, ...]] | None: ...
 
-    async def last_decision(self, account: str, symbol: str) -> DecisionRecord | None: ...
+    async def last_decision(self, account: str, symbol: str, gate: str = "") -> DecisionRecord | None:
+        """The newest one; `gate`: the newest that ended there."""
+        ...
 
     async def approval_counts(self, account: str) -> Mapping[str, int]:
         """State → how many cards ended so."""

@@ -85,6 +85,16 @@ class Plan:
     decision_id: str
     notes: tuple[str, ...] = ()
     """What limited or changed it, for the card."""
+    cost: Decimal = Decimal(0)
+    """Expected fees and slippage of entry and exit, fraction of the price; funding is not in it."""
+    funding_cost: Decimal = Decimal(0)
+    """Funding that the side is expected to pay until the exit, fraction of the notional; never below 0."""
+    size_share: Decimal = Decimal(1)
+    """What the ceilings (confidence band, drawdown tier, regime, probe) left of the full risk."""
+    beta: Decimal | None = None
+    """Beta to BTC from 1h candles; None: unknown, counted as 1."""
+    horizon_h: float | None = None
+    """Hours that the agreeing advisers expect it to take; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from core.market import Background, Candles, Instrument, Quote
 from core.opinion import Abstention, Brief, Opinion
-from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position
+from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position, Transfer
 
 T = TypeVar("T")
 
@@ -95,6 +95,10 @@ class Venue(Protocol):
     async def fills(self, symbol: str, since: datetime) -> tuple[Fill, ...]: ...
 
     async def funding(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]: ...
+
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+        """Deposits and withdrawals of the trading account."""
+        ...
 
     async def prepare(self, symbol: str, leverage: int) -> int:
         """Isolated margin, one-way mode and leverage set, then read back; returns the applied leverage.

@@ -105,6 +105,17 @@ class FundingPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money that came or went without a trade: neither profit nor loss."""
+
+    id: str
+    """Unique at the venue."""
+    amount: Decimal
+    """USDT; positive came in."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     symbol: str
     side: Side
@@ -168,8 +179,22 @@ class Want(StrEnum):
     CLOSED = "closed"
 
 
+class StopBy(StrEnum):
+    """Who put the stop where it is."""
+
+    PLAN = "plan"
+    BREAK_EVEN = "break_even"
+    TRAILING = "trailing"
+    OWNER = "owner"
+    ADVISER = "adviser"
+    BREAKER = "breaker"
+
+
 class ExitReason(StrEnum):
     STOP = "stop"
+    """The stop of the plan, or one that the owner, an adviser or a breaker moved."""
+    BREAK_EVEN = "break_even"
+    TRAILING = "trailing"
     TARGET = "target"
     OWNER = "owner"
     PANIC = "panic"
@@ -180,6 +205,11 @@ class ExitReason(StrEnum):
     """A stop could not be placed."""
     OUTSIDE = "outside"
     """Closed on the venue, not by us."""
+    TIME = "time"
+    """Held for as long as a trade may be."""
+    ADVISER = "adviser"
+    BREAKER = "breaker"
+    """A tripped breaker whose policy is to flatten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +244,31 @@ class Trade:
     opening_equity: Decimal = Decimal(0)
     best_mark: Decimal | None = None
     worst_mark: Decimal | None = None
-    """Extremes of the mark price while open, for MFE and MAE."""
+    """Extremes of the mark price while open, for MFE, MAE and the trailing stop."""
+    first_stop: Decimal | None = None
+    """The plan's stop, which every R is measured by; None in rows of older versions: then `stop`."""
+    stop_by: StopBy = StopBy.PLAN
+    is_trailing: bool = False
+    """The trailing stop is armed; it stays so."""
+    cost: Decimal = Decimal(0)
+    """Expected costs of entry and exit, fraction of the price."""
+    atr: Decimal | None = None
+    """1h ATR at the plan, price units; the trailing distance is a multiple of it."""
+    beta: Decimal | None = None
+    """Beta to BTC at the plan; None: unknown, counted as 1."""
+    against_bar: datetime | None = None
+    """The 15-minute close whose exit opinion was heard last."""
+    against_count: int = 0
+    """How many closes in a row advisers were against this trade."""
+    breakers_done: tuple[str, ...] = ()
+    """Trips (`name:created_at`) whose policy was applied to this trade."""
+    advisers: tuple[str, ...] = ()
+    """Those whose opinion agreed with the entry."""
+
+    @property
+    def planned_stop(self) -> Decimal:
+        """The stop that R is measured by, wherever the stop is now."""
+        return self.first_stop if self.first_stop is not None else self.stop
 
     @property
     def entry_side(self) -> OrderSide:
@@ -271,4 +325,6 @@ class ClosedTrade:
     mfe: Decimal | None = None
     mae: Decimal | None = None
     """Largest favourable and adverse excursion, USDT before costs."""
+    advisers: tuple[str, ...] = ()
+    """Those whose opinion agreed with the entry."""
     notes: tuple[str, ...] = field(default=())

@@ -10,22 +10,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from db.journal_booking import BookingPart
+from db.journal_breakers import BreakerPart
 from db.journal_calls import CallPart
 from db.journal_desk import DeskPart
 from db.journal_house import HousePart
 from db.journal_outbox import OutboxPart
+from db.journal_readiness import ReadinessPart
 from db.journal_records import RecordPart
+from db.journal_shadows import ShadowPart
 from db.journal_trades import TradePart
 
 if TYPE_CHECKING:
-    from core.journal import DeskJournal, HouseJournal, OutboxJournal, TradeJournal
+    from core.journal import (
+        DeskJournal,
+        HouseJournal,
+        OutboxJournal,
+        ReadinessJournal,
+        ShadowJournal,
+        TradeJournal,
+    )
     from core.ports import Blobs, CallJournal
 
     def _speaks_every_protocol(
         journal: SqlJournal,
-    ) -> tuple[TradeJournal, DeskJournal, OutboxJournal, HouseJournal, CallJournal, Blobs]:
+    ) -> tuple[TradeJournal, DeskJournal, ShadowJournal, ReadinessJournal, OutboxJournal, HouseJournal]:
         return journal, journal, journal, journal, journal, journal
 
+    def _keeps_calls_and_texts(journal: SqlJournal) -> tuple[CallJournal, Blobs]:
+        return journal, journal
 
-class SqlJournal(TradePart, BookingPart, DeskPart, RecordPart, OutboxPart, HousePart, CallPart):
+
+class SqlJournal(
+    TradePart,
+    BookingPart,
+    DeskPart,
+    BreakerPart,
+    RecordPart,
+    ShadowPart,
+    ReadinessPart,
+    OutboxPart,
+    HousePart,
+    CallPart,
+):
     """Made with a `Database` whose schema is there (`db.setup.prepare`) and the clock's `now`."""

@@ -1,22 +1,36 @@
-"""Booking: a closed trade becomes history, capital, the day's figures and notices, all in one transaction."""
+"""Booking: a closed trade becomes history, capital, the day's figures and notices, all in one transaction.
+
+Beside it what came and went without a trade.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, insert, select, update
 
+from core.codec import to_text
 from core.journal import DayFigures
 from core.market import Side
 from core.notice import Notice
-from core.trade import ClosedTrade, ExitReason, Fill, FundingPayment
+from core.trade import ClosedTrade, ExitReason, Fill, FundingPayment, Transfer
+from db.journal_records import correct_flows
 from db.journal_trades import BOOKED, OPEN
 from db.part import JournalPart
-from db.rows import account_row, exact_sum, insert_new, matching, mirror_account, put_notices, utc_day
+from db.rows import (
+    account_row,
+    exact_sum,
+    insert_new,
+    matching,
+    mirror_account,
+    put_notices,
+    texts,
+    utc_day,
+)
 from db.tables_trading import (
     accounts,
     active_position,
@@ -26,8 +40,28 @@ from db.tables_trading import (
     notes,
     trade_history,
     trades,
+    transfers,
 )
 
+OPENING_EQUITY = select(daily_performance.c.opening_equity).where(
+    daily_performance.c.account == bindparam("account"), daily_performance.c.day == bindparam("day")
+)
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
+MOST_ROWS = 2**31 - 1
+CLOSED_TRADES = (
+    select(trade_history)
+    .where(trade_history.c.account == bindparam("account"), trade_history.c.closed_at >= bindparam("since"))
+    .order_by(trade_history.c.closed_at.desc(), trade_history.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+NOTES = (
+    select(notes.c.trade_id, notes.c.note)
+    .where(notes.c.account == bindparam("account"))
+    .order_by(notes.c.trade_id, notes.c.id)
+)
+NOTES_OF_FEW = NOTES.where(notes.c.trade_id.in_(bindparam("trade_ids", expanding=True)))
+FEW = 100
+"""Of so many trades notes are found one by one; databases bound how many names a question may hold."""
 BOOKED_BY = "booking"
 """Author of the notes that a trade is closed with."""
 
@@ -58,7 +92,11 @@ def _history_row(closed: ClosedTrade) -> dict[str, Any]:
         "score", "regime", "mfe", "mae",
     )  # fmt: skip
     row = {name: getattr(closed, name) for name in same}
-    return row | {"side": closed.side.value, "exit_reason": closed.exit_reason.value}
+    return row | {
+        "side": closed.side.value,
+        "exit_reason": closed.exit_reason.value,
+        "advisers": to_text(closed.advisers),
+    }
 
 
 def _book_evidence(
@@ -124,10 +162,7 @@ def open_day(connection: Connection, account: str, day: date, equity: Decimal) -
 
 
 def opening_equity_of(connection: Connection, account: str, day: date) -> Decimal | None:
-    found = select(daily_performance.c.opening_equity).where(
-        daily_performance.c.account == account, daily_performance.c.day == day
-    )
-    return connection.execute(found).scalar_one_or_none()
+    return connection.execute(OPENING_EQUITY, {"account": account, "day": day}).scalar_one_or_none()
 
 
 def _end_trade(connection: Connection, closed: ClosedTrade) -> None:
@@ -147,18 +182,17 @@ def _end_trade(connection: Connection, closed: ClosedTrade) -> None:
 def closed_trades(
     connection: Connection, account: str, since: datetime | None, limit: int | None
 ) -> tuple[ClosedTrade, ...]:
-    found = select(trade_history).where(trade_history.c.account == account)
-    if since is not None:
-        found = found.where(trade_history.c.closed_at >= since)
-    newest_first = found.order_by(trade_history.c.closed_at.desc(), trade_history.c.id.desc()).limit(limit)
-    rows = connection.execute(newest_first).all()
-    written = _notes_of(connection, account)
+    span = {"account": account, "since": since or EVER, "limit": MOST_ROWS if limit is None else limit}
+    rows = connection.execute(CLOSED_TRADES, span).all()
+    written = _notes_of(connection, account, [row.id for row in rows]) if rows else {}
     return tuple(_closed_trade(row, written.get(row.id, ())) for row in reversed(rows))
 
 
-def _notes_of(connection: Connection, account: str) -> dict[str, tuple[str, ...]]:
-    found = select(notes.c.trade_id, notes.c.note).where(notes.c.account == account)
-    rows = connection.execute(found.order_by(notes.c.trade_id, notes.c.id)).all()
+def _notes_of(connection: Connection, account: str, trade_ids: list[str]) -> dict[str, tuple[str, ...]]:
+    if len(trade_ids) > FEW:
+        rows = connection.execute(NOTES, {"account": account}).all()
+    else:
+        rows = connection.execute(NOTES_OF_FEW, {"account": account, "trade_ids": trade_ids}).all()
     return {
         trade_id: tuple(row.note for row in group)
         for trade_id, group in groupby(rows, lambda row: row.trade_id)
@@ -169,7 +203,28 @@ def _closed_trade(row: Row[Any], written: tuple[str, ...]) -> ClosedTrade:
     same = dict(row._mapping)
     same["side"] = Side(row.side)
     same["exit_reason"] = ExitReason(row.exit_reason)
+    same["advisers"] = texts(row.advisers)
     return ClosedTrade(**same, notes=written)
+
+
+def import_transfers(connection: Connection, account: str, seen: Sequence[Transfer]) -> int:
+    new = [each for each in seen if insert_new(connection, transfers, _transfer_row(account, each))]
+    opened_at = account_row(connection, account).opened_at
+    if flowed := [each for each in new if each.at > opened_at]:
+        correct_flows(connection, account, flowed)
+    return len(new)
+
+
+def _transfer_row(account: str, transfer: Transfer) -> dict[str, Any]:
+    return {"account": account, "id": transfer.id, "amount": transfer.amount, "at": transfer.at}
+
+
+def transfers_of(connection: Connection, account: str, since: datetime | None) -> tuple[Transfer, ...]:
+    found = select(transfers.c.id, transfers.c.amount, transfers.c.at).where(transfers.c.account == account)
+    if since is not None:
+        found = found.where(transfers.c.at >= since)
+    oldest_first = found.order_by(transfers.c.at, transfers.c.id)
+    return tuple(Transfer(row.id, row.amount, row.at) for row in connection.execute(oldest_first))
 
 
 def days(connection: Connection, account: str, since: date | None) -> tuple[DayFigures, ...]:
@@ -184,7 +239,7 @@ def days(connection: Connection, account: str, since: date | None) -> tuple[DayF
 
 
 class BookingPart(JournalPart):
-    """`TradeJournal.book` and what reads its results."""
+    """`TradeJournal.book`, what reads its results, and transfers."""
 
     async def book(
         self,
@@ -206,6 +261,16 @@ class BookingPart(JournalPart):
         if known is not None:
             return known
         return await self._write_fenced(lambda c: open_day(c, account, day, equity))
+
+    async def import_transfers(self, account: str, transfers: Sequence[Transfer]) -> int:
+        """Equity points between a transfer and its import are given it as their flow: what was paid in would
+        otherwise stand as a peak that was earned. What came before the account was opened is no flow."""
+        if not transfers:
+            return 0
+        return await self._write_fenced(lambda c: import_transfers(c, account, transfers))
+
+    async def transfers(self, account: str, since: datetime | None = None) -> tuple[Transfer, ...]:
+        return await self._read(lambda c: transfers_of(c, account, since))
 
     async def days(self, account: str, since: date | None = None) -> tuple[DayFigures, ...]:
         """Rows of `daily_performance`, oldest first."""

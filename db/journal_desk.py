@@ -1,4 +1,4 @@
-"""Accounts, approvals and breakers: what is decided by a person or a rule and outlives a restart."""
+"""Accounts and approvals: what is decided by a person or a rule and outlives a restart."""
 
 from __future__ import annotations
 
@@ -7,17 +7,35 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
-from core.codec import from_text, to_text
-from core.journal import AccountState, Approval, ApprovalState, BreakerEvent, Mode
+from core.codec import to_text
+from core.journal import AccountState, Approval, ApprovalState, Mode
 from core.notice import Notice
 from core.plan import Plan
 from db.part import JournalPart
-from db.rows import account_row, active_account, insert_new, mirror_account, put, put_notices, texts
-from db.tables_trading import accounts, approvals, circuit_breaker_events, trading_config
+from db.rows import (
+    account_row,
+    active_account,
+    decoded,
+    insert_new,
+    mirror_account,
+    put,
+    put_notices,
+    texts,
+)
+from db.tables_trading import accounts, approvals, trading_config
 
 LIVE_CARD = (ApprovalState.OPEN.value, ApprovalState.CLAIMED.value)
+OLDEST_SETTLED = (approvals.c.settled_at, approvals.c.id)
+NOT_TAKEN = (ApprovalState.REJECTED.value, ApprovalState.EXPIRED.value, ApprovalState.REFUSED.value)
+
+
+LIVE_APPROVALS = (
+    select(approvals)
+    .where(approvals.c.account == bindparam("account"), approvals.c.state.in_(LIVE_CARD))
+    .order_by(approvals.c.created_at, approvals.c.id)
+)
 
 
 def open_account(
@@ -100,12 +118,7 @@ def approval_of(connection: Connection, approval_id: str) -> Approval | None:
 
 
 def live_approvals(connection: Connection, account: str) -> tuple[Approval, ...]:
-    found = (
-        select(approvals)
-        .where(approvals.c.account == account, approvals.c.state.in_(LIVE_CARD))
-        .order_by(approvals.c.created_at, approvals.c.id)
-    )
-    return tuple(_approval(row) for row in connection.execute(found))
+    return tuple(_approval(row) for row in connection.execute(LIVE_APPROVALS, {"account": account}))
 
 
 def claim_approval(connection: Connection, approval_id: str, by: str, now: datetime) -> Approval | None:
@@ -142,11 +155,18 @@ def settle_approval(
     return True
 
 
+def settled_approvals(connection: Connection, account: str, since: datetime) -> tuple[Approval, ...]:
+    found = select(approvals).where(
+        approvals.c.account == account, approvals.c.state.in_(NOT_TAKEN), approvals.c.settled_at >= since
+    )
+    return tuple(_approval(row) for row in connection.execute(found.order_by(*OLDEST_SETTLED)))
+
+
 def _approval(row: Row[Any]) -> Approval:
     return Approval(
         id=row.id,
         account=row.account,
-        plan=from_text(Plan, row.plan),
+        plan=decoded(Plan, row.plan),
         created_at=row.created_at,
         expires_at=row.expires_at,
         state=ApprovalState(row.state),
@@ -157,57 +177,8 @@ def _approval(row: Row[Any]) -> Approval:
     )
 
 
-def trip_breaker(connection: Connection, event: BreakerEvent, notices: Sequence[Notice]) -> bool:
-    row = {
-        "account": event.account,
-        "name": event.name,
-        "value": event.value,
-        "threshold": event.threshold,
-        "action": event.action,
-        "created_at": event.created_at,
-        "resolved_by": "",
-    }
-    if not insert_new(connection, circuit_breaker_events, row):
-        return False
-    put_notices(connection, event.account, notices, event.created_at)
-    return True
-
-
-def resolve_breaker(
-    connection: Connection, account: str, name: str, by: str, now: datetime, notices: Sequence[Notice]
-) -> bool:
-    events = circuit_breaker_events.c
-    resolved = connection.execute(
-        update(circuit_breaker_events)
-        .where(events.account == account, events.name == name, events.resolved_at.is_(None))
-        .values(resolved_at=now, resolved_by=by)
-    )
-    if resolved.rowcount == 0:
-        return False
-    put_notices(connection, account, notices, now)
-    return True
-
-
-def open_breakers(connection: Connection, account: str) -> tuple[BreakerEvent, ...]:
-    events = circuit_breaker_events.c
-    found = select(circuit_breaker_events).where(events.account == account, events.resolved_at.is_(None))
-    return tuple(BreakerEvent(**row._mapping) for row in connection.execute(found.order_by(events.id)))
-
-
-def last_resolved(connection: Connection, account: str, name: str) -> BreakerEvent | None:
-    events = circuit_breaker_events.c
-    found = (
-        select(circuit_breaker_events)
-        .where(events.account == account, events.name == name, events.resolved_at.is_not(None))
-        .order_by(events.resolved_at.desc(), events.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(found).one_or_none()
-    return None if row is None else BreakerEvent(**row._mapping)
-
-
 class DeskPart(JournalPart):
-    """`core.journal.DeskJournal`: accounts, approvals, breakers, `tell`."""
+    """`core.journal.DeskJournal`: accounts, approvals, `tell`."""
 
     async def open_account(
         self, account: str, is_paper: bool, initial_capital: Decimal, mode: Mode, now: datetime
@@ -259,20 +230,8 @@ class DeskPart(JournalPart):
             lambda c: settle_approval(c, approval_id, state, by, now, reasons, notices)
         )
 
-    async def trip_breaker(self, event: BreakerEvent, notices: Sequence[Notice]) -> bool:
-        """The event's own `id` is ignored: the database numbers it."""
-        return await self._write_fenced(lambda c: trip_breaker(c, event, notices))
-
-    async def resolve_breaker(
-        self, account: str, name: str, by: str, now: datetime, notices: Sequence[Notice]
-    ) -> bool:
-        return await self._write_fenced(lambda c: resolve_breaker(c, account, name, by, now, notices))
-
-    async def open_breakers(self, account: str) -> tuple[BreakerEvent, ...]:
-        return await self._read(lambda c: open_breakers(c, account))
-
-    async def last_resolved(self, account: str, name: str) -> BreakerEvent | None:
-        return await self._read(lambda c: last_resolved(c, account, name))
+    async def settled_approvals(self, account: str, since: datetime) -> tuple[Approval, ...]:
+        return await self._read(lambda c: settled_approvals(c, account, since))
 
     async def tell(self, notices: Sequence[Notice]) -> None:
         """They belong to the active account."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from core.errors import AlreadyRunning
 from core.journal import SettingChange
 from db.part import JournalPart
-from db.rows import add_up, insert_new, matching, minute_of, put, utc_day
-from db.tables_house import blobs, console_requests, error_counts, heartbeats, leases, setting_changes
+from db.rows import insert_new, matching, minute_of, put, utc_day
+from db.tables_house import blobs, console_requests, heartbeats, leases, setting_changes
 from db.tables_trading import notes, trade_history, trades
 
 
@@ -29,20 +28,26 @@ def acquire_lease(connection: Connection, name: str, owner: str, now: datetime, 
     return int(number)
 
 
-def renew_lease(connection: Connection, name: str, owner: str, now: datetime, ttl_s: float) -> bool:
+def renew_lease(
+    connection: Connection, name: str, owner: str, number: int | None, now: datetime, ttl_s: float
+) -> bool:
     renewed = connection.execute(
         update(leases)
-        .where(leases.c.name == name, leases.c.owner == owner, leases.c.expires_at.is_not(None))
+        .where(*_held(name, owner, number), leases.c.expires_at.is_not(None))
         .values(expires_at=now + timedelta(seconds=ttl_s))
     )
     return renewed.rowcount == 1
 
 
-def release_lease(connection: Connection, name: str, owner: str) -> None:
+def release_lease(connection: Connection, name: str, owner: str, number: int | None) -> None:
     """The number stays: the next holder's is greater."""
-    connection.execute(
-        update(leases).where(leases.c.name == name, leases.c.owner == owner).values(expires_at=None)
-    )
+    connection.execute(update(leases).where(*_held(name, owner, number)).values(expires_at=None))
+
+
+def _held(name: str, owner: str, number: int | None) -> list[ColumnElement[bool]]:
+    """An owner's name is where it runs: one started again there has the same, and a greater number."""
+    held = [leases.c.name == name, leases.c.owner == owner]
+    return held if number is None else [*held, leases.c.number == number]
 
 
 def setting_changes_of(connection: Connection, account: str) -> tuple[SettingChange, ...]:
@@ -95,19 +100,6 @@ def beat(connection: Connection, account: str, task: str, now: datetime) -> None
     )
 
 
-def beats(connection: Connection, account: str, since: date) -> dict[tuple[date, str], int]:
-    found = select(heartbeats).where(heartbeats.c.account == account, heartbeats.c.day >= since)
-    return {
-        (row.day, row.task): row.minutes
-        for row in connection.execute(found.order_by(heartbeats.c.day, heartbeats.c.task))
-    }
-
-
-def errors_on(connection: Connection, day: date) -> int:
-    found = select(error_counts.c.errors).where(error_counts.c.day == day)
-    return connection.execute(found).scalar_one_or_none() or 0
-
-
 def ask_console(connection: Connection, command: str, now: datetime) -> int:
     asked = connection.execute(insert(console_requests).values(command=command, asked_at=now))
     key = asked.inserted_primary_key
@@ -148,10 +140,13 @@ class HousePart(JournalPart):
         return await self._write(lambda c: acquire_lease(c, name, owner, now, ttl_s))
 
     async def renew_lease(self, name: str, owner: str, now: datetime, ttl_s: float) -> bool:
-        return await self._write(lambda c: renew_lease(c, name, owner, now, ttl_s))
+        """After `fence` also False when the same owner took the lease again."""
+        number = self._number_of(name)
+        return await self._write(lambda c: renew_lease(c, name, owner, number, now, ttl_s))
 
     async def release_lease(self, name: str, owner: str) -> None:
-        await self._write(lambda c: release_lease(c, name, owner))
+        number = self._number_of(name)
+        await self._write(lambda c: release_lease(c, name, owner, number))
 
     async def setting_changes(self, account: str) -> tuple[SettingChange, ...]:
         return await self._read(lambda c: setting_changes_of(c, account))
@@ -164,17 +159,6 @@ class HousePart(JournalPart):
 
     async def beat(self, account: str, task: str, now: datetime) -> None:
         await self._write(lambda c: beat(c, account, task, now))
-
-    async def beats(self, account: str, since: date) -> Mapping[tuple[date, str], int]:
-        """(day, task) → minutes in which the task ran."""
-        return await self._read(lambda c: beats(c, account, since))
-
-    async def count_error(self, day: date, count: int) -> None:
-        """Adds `count` to the day's errors."""
-        await self._write(lambda c: add_up(c, error_counts, {"day": day}, {"errors": count}))
-
-    async def errors_on(self, day: date) -> int:
-        return await self._read(lambda c: errors_on(c, day))
 
     async def ask_console(self, command: str, now: datetime) -> int:
         return await self._write(lambda c: ask_console(c, command, now))

@@ -8,16 +8,28 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Float, Row, Select, cast, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, true, update
 
 from core.codec import to_text
 from core.journal import DecisionRecord, EquityPoint, ScanRecord
+from core.trade import Transfer
 from db.part import JournalPart
-from db.rows import insert_new, minute_of, put, texts
+from db.rows import exact_sum, insert_new, minute_of, put, texts
 from db.tables_trading import approvals, decisions, equity_points, scans
 
 CURVE_POINTS = 5_000
 """A year of minutes is half a million rows; a picture and a statistic need no more than this."""
+
+
+HIGHEST = (
+    select(equity_points)
+    .where(equity_points.c.account == bindparam("account"))
+    .order_by(equity_points.c.earned.desc())
+    .limit(1)
+)
+HIGHEST_SINCE = HIGHEST.where(
+    equity_points.c.at >= bindparam("since"), equity_points.c.minute >= bindparam("minute")
+)
 
 
 def record_decisions(
@@ -63,10 +75,11 @@ def last_scan(connection: Connection, account: str) -> tuple[ScanRecord, tuple[D
     return _scan(row), tuple(_decision(each) for each in connection.execute(judged))
 
 
-def last_decision(connection: Connection, account: str, symbol: str) -> DecisionRecord | None:
+def last_decision(connection: Connection, account: str, symbol: str, gate: str) -> DecisionRecord | None:
     newest = (
         select(decisions)
         .where(decisions.c.account == account, decisions.c.symbol == symbol)
+        .where(decisions.c.gate == gate if gate else true())
         .order_by(decisions.c.at.desc(), decisions.c.id.desc())
         .limit(1)
     )
@@ -114,14 +127,37 @@ def record_equity(connection: Connection, account: str, point: EquityPoint) -> N
         "wallet": point.wallet,
         "unrealised": point.unrealised,
         "equity": point.equity,
+        "flows": point.flows,
+        "earned": float(point.earned),
     }
     put(connection, equity_points, row)
 
 
-def peak_equity(connection: Connection, account: str, since: datetime | None) -> Decimal | None:
-    found = _points(account, since).with_only_columns(equity_points.c.equity)
-    highest = found.order_by(cast(equity_points.c.equity, Float).desc()).limit(1)
-    return connection.execute(highest).scalar_one_or_none()
+def peak_earned(connection: Connection, account: str, since: datetime | None) -> Decimal | None:
+    if since is None:
+        row = connection.execute(HIGHEST, {"account": account}).one_or_none()
+    else:
+        span = {"account": account, "since": since, "minute": minute_of(since)}
+        row = connection.execute(HIGHEST_SINCE, span).one_or_none()
+    return None if row is None else _point(row).earned
+
+
+def correct_flows(connection: Connection, account: str, late: Sequence[Transfer]) -> None:
+    """Counts transfers in the points that were recorded after them and before they were known.
+
+    Of the same moment the point came first: a wallet that has changed is recorded only with its transfers.
+    """
+    points = equity_points.c
+    found = _points(account, min(each.at for each in late)).with_only_columns(
+        points.minute, points.at, points.equity, points.flows
+    )
+    for row in connection.execute(found).all():
+        flows = exact_sum(row.flows, *(each.amount for each in late if each.at < row.at))
+        connection.execute(
+            update(equity_points)
+            .where(points.account == account, points.minute == row.minute)
+            .values(flows=flows, earned=float(exact_sum(row.equity, -flows)))
+        )
 
 
 def equity_curve(connection: Connection, account: str, since: datetime | None) -> tuple[EquityPoint, ...]:
@@ -130,10 +166,14 @@ def equity_curve(connection: Connection, account: str, since: datetime | None) -
     step = -(-count // CURVE_POINTS)
     newest_first = func.row_number().over(order_by=equity_points.c.minute.desc()).label("place")
     numbered = found.add_columns(newest_first).subquery()
-    kept = select(numbered.c.at, numbered.c.wallet, numbered.c.unrealised).order_by(numbered.c.minute)
+    kept = select(numbered).order_by(numbered.c.minute)
     if step > 1:
         kept = kept.where(numbered.c.place % step == 1)
-    return tuple(EquityPoint(row.at, row.wallet, row.unrealised) for row in connection.execute(kept))
+    return tuple(_point(row) for row in connection.execute(kept))
+
+
+def _point(row: Row[Any]) -> EquityPoint:
+    return EquityPoint(row.at, row.wallet, row.unrealised, row.flows)
 
 
 def _points(account: str, since: datetime | None) -> Select[Any]:
@@ -154,8 +194,8 @@ class RecordPart(JournalPart):
     async def last_scan(self, account: str) -> tuple[ScanRecord, tuple[DecisionRecord, ...]] | None:
         return await self._read(lambda c: last_scan(c, account))
 
-    async def last_decision(self, account: str, symbol: str) -> DecisionRecord | None:
-        return await self._read(lambda c: last_decision(c, account, symbol))
+    async def last_decision(self, account: str, symbol: str, gate: str = "") -> DecisionRecord | None:
+        return await self._read(lambda c: last_decision(c, account, symbol, gate))
 
     async def decision(self, decision_id: str) -> DecisionRecord | None:
         return await self._read(lambda c: decision_of(c, decision_id))
@@ -167,8 +207,8 @@ class RecordPart(JournalPart):
         """The newest point of a minute is the one kept."""
         await self._write_fenced(lambda c: record_equity(c, account, point))
 
-    async def peak_equity(self, account: str, since: datetime | None) -> Decimal | None:
-        return await self._read(lambda c: peak_equity(c, account, since))
+    async def peak_earned(self, account: str, since: datetime | None) -> Decimal | None:
+        return await self._read(lambda c: peak_earned(c, account, since))
 
     async def equity_curve(self, account: str, since: datetime | None = None) -> tuple[EquityPoint, ...]:
         """Oldest first; the newest is always there, and above 5,000 points they are thinned evenly."""

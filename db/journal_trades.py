@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from core.codec import from_text, to_text
+from core.codec import to_text
 from core.errors import JournalError
 from core.journal import ApprovalState
 from core.notice import Notice
 from core.plan import Plan
 from core.trade import Intention, IntentState, OrderRequest, Position, Purpose, Trade
 from db.part import JournalPart
-from db.rows import insert_new, put_notices
+from db.rows import decoded, insert_new, put_notices
 from db.tables_trading import active_position, approvals, intentions, trades
 
 OPEN, BOOKED, ABANDONED = "open", "booked", "abandoned"
+
+OPEN_TRADES = (
+    select(trades.c.trade)
+    .where(trades.c.account == bindparam("account"), trades.c.state == OPEN)
+    .order_by(trades.c.created_at, trades.c.id)
+)
+CHANGE_OPEN_TRADE = update(trades).where(trades.c.id == bindparam("trade_id"), trades.c.state == OPEN)
+INTENTIONS = (
+    select(intentions).where(intentions.c.trade_id == bindparam("trade_id")).order_by(intentions.c.id)
+)
+ANY_POSITION = (
+    select(active_position.c.symbol).where(active_position.c.account == bindparam("account")).limit(1)
+)
 
 
 def open_trade(
@@ -75,23 +88,16 @@ def _trade_row(trade: Trade) -> dict[str, object]:
 
 
 def update_trade(connection: Connection, trade: Trade, notices: Sequence[Notice], now: datetime) -> None:
-    changed = connection.execute(
-        update(trades)
-        .where(trades.c.id == trade.id, trades.c.state == OPEN)
-        .values(**_trade_row(trade), updated_at=now)
-    )
+    row = _trade_row(trade) | {"trade_id": trade.id, "updated_at": now}
+    changed = connection.execute(CHANGE_OPEN_TRADE, row)
     if changed.rowcount == 0:
         raise JournalError(f"the trade {trade.id} is not open in the journal; it can't be changed")
     put_notices(connection, trade.account, notices, now)
 
 
 def open_trades(connection: Connection, account: str) -> tuple[Trade, ...]:
-    found = (
-        select(trades.c.trade)
-        .where(trades.c.account == account, trades.c.state == OPEN)
-        .order_by(trades.c.created_at, trades.c.id)
-    )
-    return tuple(from_text(Trade, text) for text in connection.execute(found).scalars())
+    found = connection.execute(OPEN_TRADES, {"account": account})
+    return tuple(decoded(Trade, text) for text in found.scalars())
 
 
 def abandon_trade(
@@ -148,13 +154,12 @@ def settle_intention(
 
 
 def intentions_of(connection: Connection, trade_id: str) -> tuple[Intention, ...]:
-    found = select(intentions).where(intentions.c.trade_id == trade_id).order_by(intentions.c.id)
-    return tuple(_intention(row) for row in connection.execute(found))
+    return tuple(_intention(row) for row in connection.execute(INTENTIONS, {"trade_id": trade_id}))
 
 
 def _intention(row: Row[tuple[object, ...]]) -> Intention:
     return Intention(
-        request=from_text(OrderRequest, row.request),
+        request=decoded(OrderRequest, row.request),
         trade_id=row.trade_id,
         purpose=Purpose(row.purpose),
         attempt=row.attempt,
@@ -168,13 +173,12 @@ def show_positions(
     connection: Connection, account: str, positions: Sequence[tuple[Trade, Position]], at: datetime
 ) -> None:
     connection.execute(delete(active_position).where(active_position.c.account == account))
-    for trade, position in positions:
-        connection.execute(insert(active_position).values(**_position_row(account, trade, position, at)))
+    if rows := [_position_row(account, trade, position, at) for trade, position in positions]:
+        connection.execute(insert(active_position), rows)
 
 
 def shows_positions(connection: Connection, account: str) -> bool:
-    found = select(active_position.c.symbol).where(active_position.c.account == account).limit(1)
-    return connection.execute(found).first() is not None
+    return connection.execute(ANY_POSITION, {"account": account}).first() is not None
 
 
 def _position_row(account: str, trade: Trade, position: Position, at: datetime) -> dict[str, object]:

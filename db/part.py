@@ -27,6 +27,10 @@ class JournalPart:
         still at `number`, checked in the same transaction."""
         self._fence = (name, number)
 
+    def _number_of(self, name: str) -> int | None:
+        """What `fence` was told about this lease."""
+        return self._fence[1] if self._fence is not None and self._fence[0] == name else None
+
     async def _read(self, work: Work[T]) -> T:
         return await self._database.read(work)
 

@@ -1,4 +1,8 @@
-"""What every part of the journal does with rows: insert once, add up, tell, find the active account."""
+"""What every part of the journal does with rows: insert once, add up, tell, find the active account.
+
+Here and in the parts, a statement in capitals is asked at every look: it is built once, because building one
+takes longer than SQLite needs to answer it. Its values are named with `bindparam`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Row, Table, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
 
-from core.codec import to_text
+from core.codec import from_text, to_text
 from core.errors import JournalError
 from core.notice import Notice
 from db.tables_house import leases, outbox
@@ -19,22 +24,27 @@ from db.tables_trading import accounts, trading_config
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+T = TypeVar("T")
+
+DECODED = 1024
+"""Texts of trades, plans and orders, a few kB each: the open ones and the latest cards fit many times."""
 NO_ACCOUNT = ""
 """Owner of rows written before any account was opened."""
+
+ACCOUNT = select(accounts).where(accounts.c.account == bindparam("account"))
+ACTIVE_ACCOUNT = select(trading_config.c.account)
+NEWEST_HOLDER = select(leases.c.number).where(leases.c.name == bindparam("name"))
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """False, and nothing written, when a unique key of the table says that it is there already."""
-    statement = _insert(connection, table).values(**values).on_conflict_do_nothing().inline()
-    return connection.execute(statement).rowcount == 1
+    statement = _insert_new(connection.dialect.name, table)
+    return connection.execute(statement, dict(values)).rowcount == 1
 
 
 def put(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
     """Inserts the row, or replaces the one with the same primary key."""
-    key = [column.name for column in table.primary_key]
-    statement = _insert(connection, table).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed).inline())
+    connection.execute(_put(connection.dialect.name, table, tuple(values)), dict(values))
 
 
 def add_up(connection: Connection, table: Table, key: Mapping[str, Any], amounts: Mapping[str, int]) -> None:
@@ -42,15 +52,28 @@ def add_up(connection: Connection, table: Table, key: Mapping[str, Any], amounts
     columns = {name: table.c[name] + amount for name, amount in amounts.items()}
     changed = connection.execute(update(table).where(*matching(table, key)).values(**columns))
     if changed.rowcount == 0:
-        connection.execute(_insert(connection, table).values(**key, **amounts).inline())
+        connection.execute(insert(table).inline(), {**key, **amounts})
 
 
 def matching(table: Table, key: Mapping[str, Any]) -> list[Any]:
     return [table.c[name] == value for name, value in key.items()]
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    if connection.dialect.name == "postgresql":
+@cache
+def _insert_new(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return _insert(dialect, table).on_conflict_do_nothing().inline()
+
+
+@cache
+def _put(dialect: str, table: Table, names: tuple[str, ...]) -> sqlite.Insert | postgresql.Insert:
+    key = [column.name for column in table.primary_key]
+    statement = _insert(dialect, table)
+    changed = {name: statement.excluded[name] for name in names if name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=changed).inline()
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
         return insert_postgresql(table)
@@ -72,6 +95,13 @@ def utc_day(moment: datetime) -> date:
 
 def minute_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=DECODED)
+def decoded(kind: type[T], text: str) -> T:
+    """`from_text` for frozen words that are read far more often than they change: the same text gives the
+    same object, and nobody may change what is inside it."""
+    return from_text(kind, text)
 
 
 def texts(text: str) -> tuple[str, ...]:
@@ -96,12 +126,12 @@ def put_notices(connection: Connection, account: str, notices: Sequence[Notice],
 
 
 def active_account(connection: Connection) -> str:
-    return connection.execute(select(trading_config.c.account)).scalar_one_or_none() or NO_ACCOUNT
+    return connection.execute(ACTIVE_ACCOUNT).scalar_one_or_none() or NO_ACCOUNT
 
 
 def account_row(connection: Connection, account: str) -> Row[Any]:
     """Raises `JournalError` when it was never opened."""
-    row = connection.execute(select(accounts).where(accounts.c.account == account)).one_or_none()
+    row = connection.execute(ACCOUNT, {"account": account}).one_or_none()
     if row is None:
         raise JournalError(f"the journal has no account {account!r}; open it first")
     return row
@@ -123,7 +153,7 @@ def mirror_account(connection: Connection, account: str, now: datetime) -> None:
 
 def check_fence(connection: Connection, name: str, number: int) -> None:
     """Raises `JournalError` when a newer holder of the lease `name` exists."""
-    newest = connection.execute(select(leases.c.number).where(leases.c.name == name)).scalar_one_or_none()
+    newest = connection.execute(NEWEST_HOLDER, {"name": name}).scalar_one_or_none()
     if newest != number:
         raise JournalError(
             f"another bot has taken over this database (lease {name!r} is at number {newest},"

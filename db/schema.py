@@ -3,8 +3,8 @@
 Laws:
 - `HEAD` names the newest Alembic revision; `create_everything` on an empty database and every revision in
   turn give the same schema (a test compares them on both databases).
-- Closed trades, fills, funding and decisions can't be changed or deleted, calls and breaker events can't be
-  deleted: the database refuses, whoever asks.
+- Closed trades, fills, funding, transfers, decisions, armings and ended shadows can't be changed or deleted;
+  calls, breaker events and open shadows can't be deleted: the database refuses, whoever asks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from db.tables import metadata
 
 __all__ = ["HEAD", "create_everything", "metadata", "revision_of", "stamp", "tables_house", "tables_trading"]
 
-HEAD = "0001"
+HEAD = "0002"
 
 VERSION_TABLE = "schema_version"
 schema_version = Table(VERSION_TABLE, MetaData(), Column("version_num", Text, primary_key=True))
@@ -30,7 +30,12 @@ PROTECTED: dict[str, tuple[str, ...]] = {
     "decisions": ("UPDATE", "DELETE"),
     "adviser_calls": ("DELETE",),
     "circuit_breaker_events": ("DELETE",),
+    "transfers": ("UPDATE", "DELETE"),
+    "armings": ("UPDATE", "DELETE"),
+    "shadow_ideas": ("DELETE",),
 }
+FINISHED: dict[str, str] = {"shadow_ideas": "OLD.state = 'ended'"}
+"""Rows of these tables change until this holds."""
 
 
 def create_everything(connection: Connection) -> None:
@@ -52,6 +57,10 @@ def _protection_sqlite() -> list[str]:
         f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         for table, verbs in PROTECTED.items()
         for verb in verbs
+    ] + [
+        f"CREATE TRIGGER keep_{table}_finished BEFORE UPDATE ON {table} WHEN {condition} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table, condition in FINISHED.items()
     ]
 
 
@@ -65,7 +74,12 @@ def _protection_postgresql() -> list[str]:
         "FOR EACH STATEMENT EXECUTE FUNCTION keep_history()"
         for table, verbs in PROTECTED.items()
     ]
-    return [function, *triggers]
+    finished = [
+        f"CREATE TRIGGER keep_{table}_finished BEFORE UPDATE ON {table} "
+        f"FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION keep_history()"
+        for table, condition in FINISHED.items()
+    ]
+    return [function, *triggers, *finished]
 
 
 def stamp(connection: Connection, revision: str) -> None:

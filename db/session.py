@@ -188,10 +188,11 @@ class InlineDatabase:
         self._pulse = Pulse(monotonic, path.parent if path else None)
         self._driver = _memory_connection() if path is None else sqlite3.connect(path)
         self._engine = _inline_engine(self._driver, MEMORY_PRAGMAS if path is None else FILE_PRAGMAS)
+        self._connection = self._engine.connect()  # one for good: opening another costs more than a read
         if path is not None:
-            with self._engine.begin() as connection:
-                if revision_of(connection) is None:
-                    create_everything(connection)
+            with self._connection.begin():
+                if revision_of(self._connection) is None:
+                    create_everything(self._connection)
 
     async def write(self, work: Work[T]) -> T:
         return self._transact(work, commits=True)
@@ -200,6 +201,7 @@ class InlineDatabase:
         return self._transact(work, commits=False)
 
     async def close(self) -> None:
+        self._connection.close()
         self._engine.dispose()
 
     def health(self) -> ComponentHealth:
@@ -208,15 +210,21 @@ class InlineDatabase:
     def _transact(self, work: Work[T], commits: bool) -> T:
         started = self._monotonic()
         try:
-            with self._engine.connect() as connection:
-                result = work(connection)
-                if commits:
-                    connection.commit()
+            result = self._run(work, commits)
         except (SQLAlchemyError, sqlite3.Error) as error:
             fault = explain(error, self._address, DEFAULT_LIMITS)
             self._pulse.failed(fault)
             raise JournalError(fault.sentence) from error
         self._pulse.answered(self._monotonic() - started)
+        return result
+
+    def _run(self, work: Work[T], commits: bool) -> T:
+        try:
+            result = work(self._connection)
+            if commits:
+                self._connection.commit()
+        finally:
+            self._connection.rollback()  # what was not committed
         return result
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-OLDER_REVISIONS: frozenset[str] = frozenset()
+OLDER_REVISIONS: frozenset[str] = frozenset({"0001"})
 """Those that a migration leads away from; a test compares them with the scripts."""
 MIGRATION_LIMITS = Limits(statement_s=600)
 
@@ -47,10 +47,10 @@ async def prepare(database: Database) -> Found:
     """
     found = await database.read(examine)
     if found is Found.EMPTY:
-        await _create(database)
+        await _done_by_one_of_us(database, create_everything)
     elif found is Found.OLDER:
         await back_up_before_migrating(database)
-        await database.write(upgrade)
+        await _done_by_one_of_us(database, upgrade)
     return found
 
 
@@ -72,20 +72,20 @@ def examine(connection: Connection) -> Found:
     return Found.EMPTY
 
 
-async def _create(database: Database) -> None:
+async def _done_by_one_of_us(database: Database, work: Callable[[Connection], None]) -> None:
     """Another process may be faster: then its work is ours."""
     try:
-        await database.write(create_everything)
+        await database.write(work)
     except JournalError:
         if await database.read(examine) is not Found.CURRENT:
             raise
 
 
-def upgrade(connection: Connection) -> None:
-    """Runs every missing revision in the caller's transaction."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Runs every missing revision up to this one in the caller's transaction."""
     from alembic import command
 
-    command.upgrade(_alembic(connection), "head")
+    command.upgrade(_alembic(connection), revision)
 
 
 def draft_revision(connection: Connection, revision: str, message: str) -> None:

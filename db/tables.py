@@ -25,6 +25,11 @@ def must(name: str, kind: TypeEngine[T] | type[TypeEngine[T]], *, key: bool = Fa
     return Column(name, kind, nullable=False, primary_key=key, autoincrement=False if key else "auto")
 
 
+def since_then(name: str, kind: TypeEngine[T] | type[TypeEngine[T]], before: str) -> Column[T]:
+    """Never NULL, added by a later revision: rows that were there have `before`. Last in its table."""
+    return Column(name, kind, nullable=False, server_default=before)
+
+
 def may(name: str, kind: TypeEngine[T] | type[TypeEngine[T]]) -> Column[T]:
     """A column whose NULL means: not known or not yet."""
     return Column(name, kind, nullable=True)

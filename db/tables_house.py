@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Date, Float, Index, Integer, Table, Text, UniqueConstraint, text
 
 from db.tables import account, may, metadata, must
-from db.types import BigId, Exact, Instant
+from db.types import BigId, Exact, Instant, Money
 
 outbox = Table(
     "outbox",
@@ -124,6 +124,28 @@ heartbeats = Table(
     must("day", Date, key=True),
     must("minutes", Integer),
     must("last_minute", Instant),
+)
+
+daily_counts = Table(
+    "daily_counts",
+    metadata,
+    account(key=True),
+    must("day", Date, key=True),
+    must("name", Text, key=True),
+    must("count", Integer),
+)
+
+armings = Table(
+    "armings",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    account(),
+    must("cap", Money),
+    must("armed_by", Text),
+    must("at", Instant),
+    must("sentence", Text),
+    must("unmet", Text),
+    Index("ix_armings_account_at", "account", "at"),
 )
 
 error_counts = Table(

@@ -1,7 +1,7 @@
 """Tables of money: accounts, trades and what they became, approvals, decisions, breakers.
 
-JSON columns (`trade`, `plan`, `facts`, `funnel`, `ranking`, `reasons`) are canonical text of `core.codec`:
-what was recorded is replayed byte for byte.
+JSON columns (`trade`, `plan`, `facts`, `funnel`, `ranking`, `reasons`, `advisers`, `checks`, `walked`) are
+canonical text of `core.codec`: what was recorded is replayed byte for byte.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from db.tables import account, may, metadata, must, one_only
+from db.tables import account, may, metadata, must, one_only, since_then
 from db.types import BigId, Exact, Instant, Money
 
 accounts = Table(
@@ -118,6 +118,16 @@ funding_payments = Table(
     must("at", Instant),
 )
 
+transfers = Table(
+    "transfers",
+    metadata,
+    account(key=True),
+    must("id", Text, key=True),
+    must("amount", Money),
+    must("at", Instant),
+    Index("ix_transfers_account_at", "account", "at"),
+)
+
 trade_history = Table(
     "trade_history",
     metadata,
@@ -144,6 +154,7 @@ trade_history = Table(
     must("regime", Text),
     may("mfe", Money),
     may("mae", Money),
+    since_then("advisers", Text, before="[]"),
     Index("ix_trade_history_account_closed_at", "account", "closed_at"),
 )
 
@@ -199,7 +210,11 @@ equity_points = Table(
     must("wallet", Money),
     must("unrealised", Money),
     must("equity", Money),
+    since_then("flows", Money, before="0.00"),
+    since_then("earned", Float, before="0"),
+    Index("ix_equity_points_account_earned", "account", "earned"),
 )
+"""`earned` only finds the highest row without reading a year of them: the amount is `equity` - `flows`."""
 
 approvals = Table(
     "approvals",
@@ -262,6 +277,29 @@ circuit_breaker_events = Table(
     must("created_at", Instant),
     may("resolved_at", Instant),
     must("resolved_by", Text),
+    since_then("reason", Text, before=""),
     Index("ix_circuit_breaker_events_account_name", "account", "name"),
 )
 one_only("one_open_breaker", circuit_breaker_events, ("account", "name"), "resolved_at IS NULL")
+
+shadow_ideas = Table(
+    "shadow_ideas",
+    metadata,
+    must("id", Text, key=True),
+    account(),
+    must("symbol", Text),
+    must("side", Text),
+    must("gate", Text),
+    must("checks", Text),
+    must("plan", Text),
+    must("followed_from", Instant),
+    must("followed_until", Instant),
+    must("walked", Text),
+    must("state", Text),  # open, ended
+    may("ended_at", Instant),
+    may("exit_reason", Text),
+    may("r_multiple", Exact),
+    Index("ix_shadow_ideas_account_ended_at", "account", "ended_at"),
+    CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", name="ended_when"),
+)
+one_only("one_open_shadow", shadow_ideas, ("account", "symbol", "side"), "state = 'open'")

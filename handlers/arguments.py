@@ -17,6 +17,7 @@ DEFAULT_TIMEFRAME = "1h"
 MAX_HISTORY = 50
 DEFAULT_HISTORY = 10
 MAX_NOTE = 500
+MAX_REASON = 200
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _RISK = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
@@ -55,6 +56,15 @@ def close_request(text: str) -> tuple[str, Decimal]:
     return symbol_of(words[0], example), share
 
 
+def stop_request(text: str) -> tuple[str, Decimal]:
+    """(symbol, price)."""
+    words, example = text.split(), "/stop BTC 60000"
+    if len(words) != 2:
+        text = "Name one symbol and the stop's new price; to stop new entries say /pause."
+        raise WrongArguments(text, example)
+    return symbol_of(words[0], example), _positive(words[1].replace(",", ""), example)
+
+
 def chart_request(text: str) -> tuple[str, str]:
     """(symbol, timeframe)."""
     words, example = text.split(), "/chart BTC 1h"
@@ -75,6 +85,14 @@ def mode_of(text: str) -> Mode | None:
         return Mode(word)
     except ValueError:
         raise WrongArguments(f"{word[:20]!r} is none of watch, semi_auto, auto.", "/mode semi_auto") from None
+
+
+def arming_of(text: str) -> tuple[str, Decimal | None]:
+    """(the sentence as typed, the cap that may follow it)."""
+    words = text.split()
+    if len(words) > 1 and _NUMBER.fullmatch(words[-1]):
+        return " ".join(words[:-1]), _positive(words[-1], "/golive I UNDERSTAND THE RISKS 200")
+    return " ".join(words), None
 
 
 def count_of(text: str) -> int:
@@ -98,6 +116,19 @@ def note_of(text: str) -> tuple[str, str]:
             f"A note has at most {MAX_NOTE} characters, this has {len(note)}.", "/note ID text"
         )
     return trade_id, note.strip()
+
+
+def breaker_request(text: str) -> tuple[str, str] | None:
+    """(breaker, reason or empty) of `ack NAME [REASON]`; None when nothing is asked for."""
+    words, example = text.split(maxsplit=2), "/breakers ack daily_loss I know the cause"
+    if not words:
+        return None
+    if words[0].lower() != "ack" or len(words) < 2:
+        raise WrongArguments("Say which breaker to acknowledge, and why.", example)
+    reason = words[2].strip() if len(words) == 3 else ""
+    if len(reason) > MAX_REASON:
+        raise WrongArguments(f"A reason has at most {MAX_REASON} characters.", example)
+    return words[1], reason
 
 
 def idea_of(side: Side, text: str) -> ManualIdea:

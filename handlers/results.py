@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime
-
 from aiogram import F, Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
@@ -12,15 +9,14 @@ from aiogram.types import CallbackQuery, Message
 from bot.callbacks import Look
 from bot.cards import sentence
 from bot.cards_performance import history_card, metrics_card, period_card
-from core.desk import Desk, MetricsView, Period
-from core.errors import PerpilotError
-from handlers.answers import Place, Work, card_of, chat_of, failure, say, say_document, say_picture, told, who
+from core.desk import Desk, Period
+from core.growth import grown
+from core.money import ZERO
+from handlers.answers import Place, Work, card_of, chat_of, failure, say, say_document, told, who
 from handlers.arguments import count_of, note_of
 from handlers.background import Background
 from handlers.commands import named
-from handlers.pictures import Pictures
-
-log = logging.getLogger(__name__)
+from handlers.pictures import Pictures, show_picture
 
 PERIODS = {"daily": Period.DAY, "weekly": Period.WEEK, "monthly": Period.MONTH}
 
@@ -75,13 +71,6 @@ async def show_metrics(place: Place, desk: Desk, pictures: Pictures) -> None:
     await say(place, metrics_card(view, status.account, status.is_paper))
     if len(view.curve) < 2:
         return
-    try:
-        png = await pictures.equity_png(_points(view), "Equity, USDT")
-    except PerpilotError as error:
-        log.warning("no picture: error=%s", error)
-        return
-    await say_picture(place, png, sentence("Equity, USDT"))
-
-
-def _points(view: MetricsView) -> list[tuple[datetime, float]]:
-    return [(point.at, float(point.equity)) for point in view.curve]
+    points = grown(view.curve, view.initial, ZERO)
+    drawing = pictures.equity_png(points, "Equity, USDT")
+    await show_picture(place, drawing, sentence("Equity and drawdown, without what was paid in or out"))

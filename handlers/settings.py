@@ -9,7 +9,7 @@ from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
 from bot.cards import sentence
-from bot.cards_settings import change_card, setting_card, settings_card
+from bot.cards_settings import change_card, section_card, sections_card, setting_card, titles
 from bot.keyboards import DANGER, PRIMARY, Choice
 from core.desk import Buttons, Desk, SettingView
 from handlers.answers import Keys, Place, card_of, chat_of, edit, offered, say, told, user_id, who
@@ -18,7 +18,6 @@ from handlers.commands import named
 from handlers.taps import Action, Office
 
 MENU_LIFETIME_S = 900.0
-MAX_BUTTONS = 30
 
 
 def settings_router() -> Router:
@@ -32,10 +31,14 @@ def settings_router() -> Router:
         place, user = chat_of(message), user_id(message)
         if value.strip():
             await propose(place, name, value.strip(), user, desk, buttons)
-            return
-        views = [find(desk, name)] if name else list(desk.settings())
-        shown = setting_card(views[0]) if name else settings_card(views, desk.status().unsizeable)
-        await say(place, shown, await _keys(views, bool(name), buttons, user) if may_act else None)
+        elif name:
+            view = find(desk, name)
+            keys = await _value_keys(view, buttons, user) if may_act else None
+            await say(place, setting_card(view), keys)
+        else:
+            views = list(desk.settings())
+            keys = await _section_keys(views, buttons, user) if may_act else None
+            await say(place, sections_card(views, desk.status().unsizeable), keys)
 
     return router
 
@@ -58,26 +61,41 @@ async def propose(place: Place, name: str, value: str, user: int, desk: Desk, bu
     await edit(place, change_card(change), await offered(buttons, choices, user))
 
 
-async def _keys(views: list[SettingView], is_one: bool, buttons: Buttons, user: int) -> Keys:
-    """The values of one setting, or the names of those that can be changed."""
-    if is_one:
-        view = views[0]
-        choices = [
-            Choice(value, "set", {"name": view.name, "value": value})
-            for value in view.choices
-            if view.is_editable and value != view.value
-        ]
-    else:
-        open_ones = [view for view in views if view.is_editable and view.is_built]
-        choices = [Choice(view.name, "setting", {"name": view.name}) for view in open_ones]
-    if not choices:
-        return None
-    return await offered(buttons, choices[:MAX_BUTTONS], user, MENU_LIFETIME_S, width=3 if is_one else 2)
+async def _section_keys(views: list[SettingView], buttons: Buttons, user: int) -> Keys:
+    choices = [Choice(title, "section", {"title": title}) for title in titles(views)]
+    return await offered(buttons, choices, user, MENU_LIFETIME_S, width=2)
+
+
+async def _value_keys(view: SettingView, buttons: Buttons, user: int) -> Keys:
+    choices = [
+        Choice(value, "set", {"name": view.name, "value": value})
+        for value in view.choices
+        if view.is_editable and value != view.value
+    ]
+    choices.append(Choice("« Back", "section", {"title": view.section}))
+    return await offered(buttons, choices, user, MENU_LIFETIME_S, width=3)
+
+
+async def _section(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
+    views = [view for view in office.desk.settings() if view.section == args["title"]]
+    open_ones = [view for view in views if view.is_editable and view.is_built]
+    choices = [Choice(view.name, "setting", {"name": view.name}) for view in open_ones]
+    choices.append(Choice("« Groups", "sections", {}))
+    keys = await offered(office.buttons, choices, user_id(query), MENU_LIFETIME_S, width=2)
+    await edit(card_of(query), section_card(args["title"], views), keys)
+    return ""
+
+
+async def _sections(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
+    views = list(office.desk.settings())
+    keys = await _section_keys(views, office.buttons, user_id(query))
+    await edit(card_of(query), sections_card(views, office.desk.status().unsizeable), keys)
+    return ""
 
 
 async def _setting(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
     view = find(office.desk, args["name"])
-    keys = await _keys([view], True, office.buttons, user_id(query))
+    keys = await _value_keys(view, office.buttons, user_id(query))
     await edit(card_of(query), setting_card(view), keys)
     return ""
 
@@ -93,4 +111,10 @@ async def _set_sure(query: CallbackQuery, args: Mapping[str, str], office: Offic
     return tap.text
 
 
-SETTINGS_ACTIONS: Mapping[str, Action] = {"setting": _setting, "set": _set, "set_sure": _set_sure}
+SETTINGS_ACTIONS: Mapping[str, Action] = {
+    "section": _section,
+    "sections": _sections,
+    "setting": _setting,
+    "set": _set,
+    "set_sure": _set_sure,
+}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.web.shapes import number
 from core.desk import MetricsView, StatusView, TradingState
+from core.performance import Group
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -80,6 +81,43 @@ def _results(metrics: MetricsView) -> Iterator[Sample]:
     yield _one("perpilot_profit_factor", "Gains / losses.", result.profit_factor)
     yield _one("perpilot_expectancy_r", "Mean result in R.", result.expectancy_r)
     yield _one("perpilot_max_drawdown", "Fraction.", result.max_drawdown)
+    yield _one("perpilot_max_drawdown_days", "Longest time below a peak.", result.drawdown_days)
+    yield _one("perpilot_net_after_ai_usdt", "Net result after the cost of AI models.", result.net_after_ai)
+    yield _one("perpilot_average_win_usdt", "Mean net gain of winners.", result.average_win)
+    yield _one("perpilot_average_loss_usdt", "Mean net loss of losers, positive.", result.average_loss)
+    yield _one("perpilot_best_usdt", "Best trade.", result.best)
+    yield _one("perpilot_worst_usdt", "Worst trade.", result.worst)
+    yield _one("perpilot_average_mfe_r", "Mean favourable excursion in R.", result.average_mfe_r)
+    yield _one("perpilot_average_mae_r", "Mean adverse excursion in R.", result.average_mae_r)
+    yield _one("perpilot_sharpe", "Of daily equity returns, annualised.", result.sharpe)
+    yield _one("perpilot_sortino", "Of daily equity returns, annualised.", result.sortino)
+    yield _one("perpilot_calmar", "Compound yearly growth / max drawdown.", result.calmar)
+    yield _one("perpilot_sqn", "System quality number.", result.sqn)
+    yield _one("perpilot_equity_days", "UTC days with a recorded equity.", result.days)
+    yield _bounds("perpilot_win_rate_bound", result.win_rate_interval)
+    yield _bounds("perpilot_expectancy_r_bound", result.expectancy_interval)
+    yield from _groups(metrics)
+
+
+def _groups(metrics: MetricsView) -> Iterator[Sample]:
+    rows = [
+        (f'{{by="{_label(by)}",name="{_label(group.name)}"}}', group)
+        for by, found in metrics.groups.items()
+        for group in found
+    ]
+
+    def sample(name: str, words: str, of: Callable[[Group], Decimal | float]) -> Sample:
+        return Sample(name, words, "gauge", tuple((labels, of(group)) for labels, group in rows))
+
+    yield sample("perpilot_group_trades", "Closed trades of a group.", lambda group: group.trades)
+    yield sample("perpilot_group_pnl_usdt", "Net result of a group.", lambda group: group.net_pnl)
+    yield sample("perpilot_group_win_rate", "Fraction.", lambda group: group.win_rate)
+    yield sample("perpilot_group_expectancy_r", "Mean result in R.", lambda group: group.expectancy_r)
+
+
+def _bounds(name: str, interval: tuple[float, float] | None) -> Sample:
+    values = () if interval is None else (('{bound="low"}', interval[0]), ('{bound="high"}', interval[1]))
+    return Sample(name, "80 % confidence.", "gauge", values)
 
 
 def _one(name: str, words: str, value: Decimal | float | None, kind: str = "gauge") -> Sample:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from core.desk import BreakerView, MetricsView, PositionView, StatusView
-from core.performance import Performance
+from core.desk import BreakerView, GateRecord, MetricsView, PositionView, StatusView
+from core.performance import Group, Performance
 from core.ports import ComponentHealth
 
 Json = dict[str, Any]
@@ -24,6 +24,11 @@ def number(value: Decimal | float | None) -> float | None:
         return None
     shown = float(value)
     return shown if math.isfinite(shown) else None
+
+
+def interval(bounds: tuple[float, float] | None) -> list[float | None] | None:
+    """[low, high] of 80 % confidence."""
+    return None if bounds is None else [number(bound) for bound in bounds]
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -121,6 +126,8 @@ def metrics_json(view: MetricsView) -> Json:
             "cache_hit_rate": number(view.ai.cache_hit_rate),
             "cost_usd": number(view.ai.cost_usd),
         },
+        **{f"by_{name}": [group_json(group) for group in found] for name, found in view.groups.items()},
+        "gates": [gate_json(gate) for gate in view.gates],
         "timestamp": stamp(view.at),
     }
 
@@ -140,13 +147,69 @@ def performance_json(result: Performance) -> Json:
         "max_drawdown": number(result.max_drawdown),
         "fees": number(result.fees),
         "funding": number(result.funding),
+        "ai_cost": number(result.ai_cost),
+        "net_after_ai": number(result.net_after_ai),
+        "average_win": number(result.average_win),
+        "average_loss": number(result.average_loss),
+        "best": number(result.best),
+        "worst": number(result.worst),
+        "average_reward_risk": number(result.average_reward_risk),
+        "average_mfe_r": number(result.average_mfe_r),
+        "average_mae_r": number(result.average_mae_r),
+        "sqn": number(result.sqn),
+        "calmar": number(result.calmar),
+        "max_drawdown_days": number(result.drawdown_days),
+        "days": result.days,
+        "win_rate_interval": interval(result.win_rate_interval),
+        "expectancy_r_interval": interval(result.expectancy_interval),
+    }
+
+
+def group_json(group: Group) -> Json:
+    return {
+        "name": group.name,
+        "trades": group.trades,
+        "wins": group.wins,
+        "win_rate": number(group.win_rate),
+        "win_rate_interval": interval(group.win_rate_interval),
+        "total_pnl": number(group.net_pnl),
+        "expectancy_r": number(group.expectancy_r),
+        "expectancy_r_interval": interval(group.interval_r),
+    }
+
+
+def gate_json(gate: GateRecord) -> Json:
+    """Positive R is what the gate cost, negative what it saved."""
+    return {
+        "gate": gate.gate,
+        "ended": gate.ended,
+        "open": gate.still_open,
+        "sum_r": number(gate.sum_r),
+        "mean_r": number(gate.mean_r),
+        "mean_r_interval": interval(gate.interval_r),
     }
 
 
 def success_json(view: MetricsView) -> Json:
-    """The readiness figures that closed trades alone can tell."""
-    result = view.all_time
+    """The readiness figures: results, and how the bot ran since the count began (None: nothing counted)."""
+    result, ran = view.all_time, view.success
+    running = (
+        {
+            "uptime": number(ran.uptime),
+            "errors_per_day": number(ran.errors_a_day),
+            "failed_health_checks": ran.failed_health,
+            "lost_database_connections": ran.lost_database,
+            "stops_planned": ran.stops_planned,
+            "stops_filled": ran.stops_filled,
+            "breakers_due": ran.breakers_due,
+            "breakers_tripped": ran.breakers_tripped,
+            "liquidations": ran.liquidations,
+        }
+        if ran is not None
+        else None
+    )
     return {
+        "running": running,
         "trades": result.trades,
         "win_rate": number(result.win_rate),
         "avg_pnl_per_trade": number(result.average_pnl),

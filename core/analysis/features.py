@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +32,8 @@ from core.opinion import Features, FrameFeatures, Stance
 LEVEL_FRAMES = ("1h", "4h")
 MIN_TOUCHES = 2
 """A level met once is a swing; met twice it is a level."""
+CURVES_KEPT = 96
+"""Three timeframes of 32 symbols; about 50 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def describe(symbol: str, candles: Mapping[str, Candles], background: Background
     is given as volatile and named in `missing`.
     """
     validate_frames(symbol, candles)
-    curves = {timeframe: _curves(candles[timeframe]) for timeframe in SCAN_TIMEFRAMES}
+    curves = {timeframe: _curves_of(candles[timeframe]) for timeframe in SCAN_TIMEFRAMES}
     frames = {timeframe: _frame(curve) for timeframe, curve in curves.items()}
     support, resistance = _levels_around(curves, frames["15m"].close)
     regime = _regime(curves["1h"])
@@ -79,6 +82,18 @@ def describe(symbol: str, candles: Mapping[str, Candles], background: Background
         missing=(*_missing(frames), *([] if regime else ["regime"]), *unknown),
         **whole,
     )
+
+
+def _curves_of(bars: Candles) -> Curves:
+    """The same bars have the same curves: most scans bring a new 15m bar only."""
+    return _remembered(bars.symbol, bars.timeframe, bars.rows.shape[0], bars.rows.tobytes())
+
+
+@lru_cache(maxsize=CURVES_KEPT)
+def _remembered(symbol: str, timeframe: str, count: int, content: bytes) -> Curves:
+    """By content, not by time: two markets that differ in a digit are two entries."""
+    rows = np.frombuffer(content, dtype=np.float64).reshape(count, -1)
+    return _curves(Candles(symbol, timeframe, rows))
 
 
 def _curves(bars: Candles) -> Curves:

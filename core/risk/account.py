@@ -20,6 +20,8 @@ class OpenRisk:
     loss_at_stop: Decimal
     """USDT lost from now on if its stop is hit."""
     is_card: bool = False
+    beta: Decimal | None = None
+    """Beta to BTC; None: unknown, counted as 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ class Account:
     """Why no entry is allowed at all (paused, disarmed, a task died); empty when it is."""
     foreign_symbols: frozenset[str] = frozenset()
     """Symbols with a position that is not ours."""
+    is_probing: bool = False
+    """A breaker reopened and no trade since has earned the full size back."""
+
+    @property
+    def drawdown(self) -> Decimal | None:
+        """Fraction below the peak; None: unknown."""
+        if self.equity is None or self.peak is None or not self.peak > 0:
+            return None
+        return max((self.peak - self.equity) / self.peak, ZERO)
 
     @property
     def open_risk(self) -> Decimal:

@@ -12,6 +12,9 @@ from core.plan import Plan, Reason
 from core.risk.account import Account
 from core.risk.limits import Limits
 
+EARLIEST_S = -5.0
+"""Seconds that a fact may seem to come from the future: clocks of two machines differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

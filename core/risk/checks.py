@@ -9,20 +9,20 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from core.market import Side
-from core.money import ZERO, floor_to
+from core.money import floor_to
 from core.plan import _SEAL, Cleared, Origin, Plan, Reason, Refused
-from core.risk import soundness
-from core.risk.case import Case, Check
+from core.risk import soundness, standing
+from core.risk.case import EARLIEST_S, Case, Check
+from core.risk.ceilings import share_left, size_ceilings
 from core.risk.margin import distance, room
+from core.risk.mends import mend, smallest_order
 from core.risk.planning import tolerated_drift
-from core.risk.sizing import entry_fee, size_mend, smallest_order, smallest_quantity
+from core.risk.sizing import Ticket, entry_fee, smallest_quantity
 
 __all__ = ["CHECKS", "Case", "Check", "examine"]
-
-EARLIEST_S = -5.0
-"""Seconds that a fact may seem to come from the future: clocks of two machines differ."""
 
 BEST_SCORE = 100.0
 
@@ -35,29 +35,6 @@ def examine(case: Case) -> Cleared[Plan] | Refused:
     if reasons:
         return Refused(case.plan, reasons)
     return Cleared(case.plan, case.now, _SEAL)
-
-
-def _entries_allowed(case: Case) -> Iterator[Reason]:
-    if case.account.closed_to_entries:
-        yield Reason("entries", f"entries are closed: {case.account.closed_to_entries}")
-    for name in case.account.open_breakers:
-        yield Reason("breakers", f"circuit breaker {name} is open", "/breakers")
-
-
-def _equity_known(case: Case) -> Iterator[Reason]:
-    account = case.account
-    figures = {"equity": account.equity, "the wallet": account.wallet, "peak equity": account.peak}
-    figures |= {"available margin": account.available, "the day's opening equity": account.day_opening}
-    for name, value in figures.items():
-        if value is None:
-            yield Reason("equity", f"{name} is unknown")
-        elif name == "equity" and not value > 0:
-            yield Reason("equity", f"equity {value} is not above 0")
-    age = (case.now - account.at).total_seconds()
-    if not EARLIEST_S <= age <= case.limits.max_quote_age_s:
-        yield Reason(
-            "equity", f"the account was last seen {age:.0f} s ago, limit {case.limits.max_quote_age_s:.0f} s"
-        )
 
 
 def _stop_in_place(case: Case) -> Iterator[Reason]:
@@ -84,7 +61,7 @@ def _stop_in_place(case: Case) -> Iterator[Reason]:
 def _loss_bounded(case: Case) -> Iterator[Reason]:
     plan, limits, equity = case.plan, case.limits, case.account.equity
     if equity is None or not equity > 0:
-        return  # reported by `_equity_known`
+        return  # reported by `standing.equity_known`
     if not plan.loss_at_stop > 0:
         if plan.quantity > 0:
             yield Reason("loss_at_stop", f"loss at stop {plan.loss_at_stop:.2f} must be above 0")
@@ -135,20 +112,6 @@ def _margin_bounded(case: Case) -> Iterator[Reason]:
         )
 
 
-def _places_left(case: Case) -> Iterator[Reason]:
-    taken = case.account.open_risks
-    if not len(taken) < case.limits.max_open_positions:
-        yield Reason(
-            "positions",
-            f"{len(taken)} positions and open cards take all of MAX_OPEN_POSITIONS "
-            f"{case.limits.max_open_positions}",
-        )
-    if any(risk.symbol == case.plan.symbol for risk in taken):
-        yield Reason("positions", f"{case.plan.symbol} already has a position or an open card")
-    if case.plan.symbol in case.account.foreign_symbols:
-        yield Reason("positions", f"{case.plan.symbol} has a position that is not ours")
-
-
 def _venue_minimums(case: Case) -> Iterator[Reason]:
     plan, rules = case.plan, case.instrument
     if not rules.is_active:
@@ -177,14 +140,20 @@ def _mend_of_size(case: Case) -> str:
     least, rules = smallest_quantity(case.instrument, min(plan.entry, case.quote.mark)), case.instrument
     if not (least <= rules.max_quantity and least * plan.entry <= rules.tiers[-1].cap):
         return ""
-    small = smallest_order(
-        plan.side, plan.entry, plan.stop, case.quote.mark, plan.leverage, case.instrument, case.limits
-    )
-    if not small.loss > 0:
+    ticket = Ticket(plan.side, plan.entry, plan.stop, case.quote.mark, plan.funding_cost)
+    small = smallest_order(ticket, plan.leverage, case.instrument, case.limits)
+    if not (small.loss > 0 and equity > 0):
         return ""
     if plan.full_size_loss > plan.loss_at_stop and small.loss <= plan.full_size_loss:
         return "the full size"
-    return size_mend(small, equity, case.limits, is_manual=plan.origin is Origin.MANUAL)
+    share, is_manual = _share(case), plan.origin is Origin.MANUAL
+    return mend(small, plan.side, plan.beta, case.account, case.limits, share, is_manual=is_manual)
+
+
+def _share(case: Case) -> Decimal:
+    """What the ceilings leave of a size now."""
+    plan = case.plan
+    return share_left(size_ceilings(plan.origin, plan.verdict, plan.regime, case.account, case.limits))
 
 
 def _liquidation_far(case: Case) -> Iterator[Reason]:
@@ -214,52 +183,6 @@ def _worth_it(case: Case) -> Iterator[Reason]:
             f"net gain at targets {plan.gain_at_targets:.2f} is under {needed:.2f} "
             f"(the lesser of MIN_PROFIT_USD {limits.min_profit_usd} and "
             f"{limits.min_profit_in_r} R of {plan.full_size_loss:.2f})",
-        )
-
-
-def _room_in_budgets(case: Case) -> Iterator[Reason]:
-    plan, account, limits = case.plan, case.account, case.limits
-    if account.equity is None or account.day_opening is None or account.peak is None:
-        return  # reported by `_equity_known`
-    at_stake = account.open_risk + plan.loss_at_stop
-    left_today = limits.daily_loss * account.day_opening - (account.day_opening - account.equity)
-    if not at_stake <= left_today:
-        yield Reason(
-            "daily_budget",
-            f"open risk with this plan {at_stake:.2f} is over the {left_today:.2f} left of the daily limit",
-        )
-    left_down = limits.max_drawdown * account.peak - (account.peak - account.equity)
-    if not at_stake <= left_down:
-        yield Reason(
-            "drawdown_budget",
-            f"open risk with this plan {at_stake:.2f} is over the {left_down:.2f} left of the drawdown limit",
-        )
-
-
-def _same_direction(case: Case) -> Iterator[Reason]:
-    plan, account, limits = case.plan, case.account, case.limits
-    if account.equity is None:
-        return
-    same = sum((risk.loss_at_stop for risk in account.open_risks if risk.side is plan.side), ZERO)
-    if not same:
-        return
-    cap = limits.same_direction_risk * limits.risk_per_trade * account.equity
-    if not same + plan.loss_at_stop <= cap:
-        yield Reason(
-            "same_direction", f"{plan.side} risk {same + plan.loss_at_stop:.2f} would be over {cap:.2f}"
-        )
-
-
-def _cooled_down(case: Case) -> Iterator[Reason]:
-    closed = case.account.last_closed.get(case.plan.symbol)
-    if closed is None:
-        return
-    passed = (case.now - closed).total_seconds()
-    if not passed >= case.limits.cooldown_s:
-        yield Reason(
-            "cooldown",
-            f"{case.plan.symbol} closed {passed / 60:.0f} min ago, "
-            f"POSITION_COOLDOWN_MINUTES {case.limits.cooldown_s / 60:.0f}",
         )
 
 
@@ -315,8 +238,8 @@ def _judged_well(case: Case) -> Iterator[Reason]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _entries_allowed,
-    _equity_known,
+    standing.entries_allowed,
+    standing.equity_known,
     soundness.of_one_symbol,
     _stop_in_place,
     soundness.sensible_targets,
@@ -324,13 +247,15 @@ CHECKS: tuple[Check, ...] = (
     _loss_bounded,
     _leverage_bounded,
     _margin_bounded,
-    _places_left,
+    standing.places_left,
     _venue_minimums,
     _liquidation_far,
     _worth_it,
-    _room_in_budgets,
-    _same_direction,
-    _cooled_down,
+    standing.drawdown_bearable,
+    standing.size_within_ceilings,
+    standing.room_in_budgets,
+    standing.same_direction,
+    standing.cooled_down,
     _facts_fresh,
     _price_near,
     _judged_well,

@@ -1,118 +1,64 @@
-"""Verdict → plan: where stop and targets go, at what size. Size follows from risk alone (`core.risk.sizing`).
+"""Idea → plan: where stop and targets go, at what size. Size follows from risk alone (`core.risk.sizing`).
 
 Laws:
 - No model chooses size or leverage. A model may only move stop and target inside our bounds.
 - This is the crossing from floats to decimals. A stop is rounded to the tick before the size is computed, so
   rounding never adds to the loss: away from the entry, so that the least distance holds, and towards it only
   where that would pass the greatest. Targets are rounded towards the entry, quantities down.
-- A plan is always drawn. Where the figures are none that a market can have, it has no size, and `examine`
-  says what is wrong with them.
+- Where structure leaves no place for a stop there is no plan, but a `Reason`. Where the figures are none that
+  a market can have, the plan has no size, and `examine` says what is wrong with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from math import isfinite
+from math import isfinite, isnan, nan
 
 from core.market import Instrument, Quote, Side
-from core.money import ONE, ZERO, NotFinite, ceil_to, exact, floor_to
-from core.opinion import Features, Verdict
-from core.plan import Origin, Plan, Reason, ScoreTerms, Target
+from core.money import ONE, ZERO, NotFinite, ceil_to, exact, floor_to, nearest_to
+from core.opinion import Features
+from core.plan import Origin, Plan, Reason, Target
+from core.risk.account import Account
+from core.risk.ceilings import Ceiling, LossCap, loss_caps, share_left, size_ceilings
+from core.risk.idea import Idea, funding_cost
 from core.risk.limits import Limits
 from core.risk.margin import distance
-from core.risk.sizing import fitted, loss_at, quantity_for, with_size, without_size
+from core.risk.sizing import (
+    Purse,
+    Ticket,
+    fitted,
+    loss_at,
+    merged,
+    quantity_for,
+    round_trip_cost,
+    with_size,
+    without_size,
+)
+from core.trading.exits import initial_stop, price_at_r
 
-DEFAULT_REWARD_RISK = Decimal("2.2")
-"""Target distance in stop distances where nobody named one; nets about 2 R after costs."""
-MAX_REWARD_RISK = Decimal(5)
-"""A target further than this is wishful; it is drawn nearer."""
-DEFAULT_STOP_ATR = 2.0
-SWING_MARGIN_ATR = 0.25
-"""The stop rests at least this many ATR beyond the swing."""
 STRUCTURE_FRAME = "1h"
-
-
-@dataclass(frozen=True, slots=True)
-class Idea:
-    """Everything a plan is drawn from, whoever had it."""
-
-    id: str
-    decision_id: str
-    account: str
-    symbol: str
-    side: Side
-    origin: Origin
-    verdict: Verdict | None
-    features: Features
-    score: ScoreTerms
-    leverage_wanted: int
-    risk: Decimal
-    """Fraction of equity."""
-    stop_fraction: Decimal
-    """Distance from entry; the swing may need more at the price of the entry."""
-    targets: tuple[tuple[Decimal, Decimal], ...]
-    """(distance from entry as a fraction, share)."""
-    stop_named: Decimal | None = None
-    """A price that the owner named; it stands where it was named, whatever the swing says."""
-    target_named: Decimal | None = None
-    """A price that the owner named, for the whole position."""
-
-
-def stop_fraction(verdict: Verdict, features: Features, limits: Limits) -> Decimal | Reason:
-    """Distance from price to stop: the agreed ATR multiple, beyond the swing, at least the minimum.
-
-    A `Reason` when structure needs more than the maximum.
-    """
-    side = verdict.stance.side
-    if side is None:
-        return Reason("stop_distance", "a hold has no stop")
-    agreed = [o.stop_atr for o in verdict.opinions if o.stance == verdict.stance and o.stop_atr]
-    return structural_fraction(side, features, limits, agreed)
-
-
-def structural_fraction(
-    side: Side, features: Features, limits: Limits, stop_atrs: Sequence[float] = ()
-) -> Decimal | Reason:
-    """The same, with the ATR multiples that were named (none: two ATR), from the last closed price."""
-    frame = features.frames[STRUCTURE_FRAME]
-    if frame.atr is None or not (isfinite(frame.atr) and frame.atr > 0):
-        return Reason("stop_distance", "the 1h ATR is n/a, so no stop can be placed")
-    price = frame.close
-    by_atr = (sum(stop_atrs) / len(stop_atrs) if stop_atrs else DEFAULT_STOP_ATR) * frame.atr / price
-    level = _beyond_swing(side, features)
-    by_swing = (price - level) * side.sign / price if level is not None else 0.0
-    if not (isfinite(by_atr) and isfinite(by_swing)):
-        return Reason("stop_distance", "price or swing is not finite, so no stop can be placed")
-    needed = exact(max(by_atr, by_swing))
-    if not needed <= limits.max_stop:
-        return Reason(
-            "stop_distance",
-            f"the stop needs {needed:.4f} of the price, more than MAX_STOP_LOSS_PERCENT {limits.max_stop}",
-        )
-    return max(needed, limits.min_stop)
-
-
-def target_fraction(verdict: Verdict, stop: Decimal) -> Decimal:
-    """Target distance that keeps the advisers' own ratio of target to stop, bounded."""
-    ratios = [
-        o.target_atr / o.stop_atr
-        for o in verdict.opinions
-        if o.stance == verdict.stance and o.stop_atr and o.target_atr
-    ]
-    mean = sum(ratios) / len(ratios) if ratios else float(DEFAULT_REWARD_RISK)
-    return stop * min(exact(mean) if isfinite(mean) else DEFAULT_REWARD_RISK, MAX_REWARD_RISK)
+FLOAT_SLACK = 1e-9
+"""Fraction by which a float may miss the bound that it stands for; the exact bound holds afterwards."""
+NOISE = Decimal("1e-6")
+"""Of a tick: a float's last digits are no reason to go one tick further."""
 
 
 def draw(
-    idea: Idea, quote: Quote, instrument: Instrument, equity: Decimal, limits: Limits, now: datetime
-) -> Plan:
+    idea: Idea, quote: Quote, instrument: Instrument, account: Account, limits: Limits, now: datetime
+) -> Plan | Reason:
     """The plan in full; it may still break rules, which is for `examine` to say."""
+    equity = account.equity if account.equity is not None else ZERO
     outline = _outline(idea, quote.taking(idea.side), equity, now)
     try:
-        return _filled(outline, idea, instrument, equity, limits)
+        if not outline.entry > 0:
+            return outline
+        stop = _stop(idea, outline.entry, instrument, limits)
+        if isinstance(stop, Reason):
+            return stop
+        return _filled(replace(outline, stop=stop), idea, quote, instrument, account, limits)
     except (ArithmeticError, NotFinite):  # a figure that no market has, or one beyond decimal's range
         return outline
 
@@ -121,7 +67,7 @@ def resized(plan: Plan, share: Decimal, instrument: Instrument, limits: Limits) 
     """The same plan with `share` (0..1) of its quantity, rounded down; `full_size_loss` stays."""
     try:
         quantity = floor_to(plan.quantity * min(share, ONE), instrument.lot)
-        return with_size(replace(plan, quantity=quantity), instrument, limits)
+        return _sized(plan, quantity, instrument, limits)
     except (ArithmeticError, NotFinite):
         return without_size(plan)
 
@@ -129,7 +75,7 @@ def resized(plan: Plan, share: Decimal, instrument: Instrument, limits: Limits) 
 def repriced(
     plan: Plan, entry: Decimal, instrument: Instrument, limits: Limits, *, keep_levels: bool
 ) -> Plan:
-    """The plan entered at `entry`; never larger, and never at more risk, than it was.
+    """The plan entered at `entry`; never larger, and never at more risk, than it was. What is cut is noted.
 
     With `keep_levels` stop and targets stay where they are, unless that would bring the stop under the
     minimum distance; otherwise they move along with the price.
@@ -140,7 +86,10 @@ def repriced(
             return without_size(moved)
         moved = _moved(plan, entry, instrument, limits, keep_levels=keep_levels)
         quantity = _no_larger(plan, moved, instrument, limits)
-        return with_size(replace(moved, quantity=quantity), instrument, limits)
+        if quantity < plan.quantity:
+            text = f"size {plan.quantity} cut to {quantity}: the price went from {plan.entry} to {entry}"
+            moved = replace(moved, notes=(*plan.notes, text))
+        return _sized(moved, quantity, instrument, limits)
     except (ArithmeticError, NotFinite):
         return without_size(moved)
 
@@ -187,24 +136,53 @@ def _outline(idea: Idea, entry: Decimal, equity: Decimal, now: datetime) -> Plan
         created_at=now,
         bar_closed_at=idea.features.bar_closed_at,
         decision_id=idea.decision_id,
+        beta=idea.beta,
+        horizon_h=idea.horizon_h,
     )
 
 
-def _filled(outline: Plan, idea: Idea, instrument: Instrument, equity: Decimal, limits: Limits) -> Plan:
-    entry = outline.entry
-    stop = _stop(idea, entry, instrument, limits)
-    targets = _targets(idea, entry, stop, instrument, limits)
-    size = fitted(idea.side, entry, stop, idea.risk, idea.leverage_wanted, instrument, equity, limits)
+def _filled(
+    outline: Plan, idea: Idea, quote: Quote, instrument: Instrument, account: Account, limits: Limits
+) -> Plan:
+    """`outline` has entry and stop."""
+    funding = funding_cost(idea, limits)
+    ticket = Ticket(idea.side, outline.entry, outline.stop, quote.mark, funding)
+    ceilings = size_ceilings(idea.origin, idea.verdict, idea.features.regime, account, limits)
+    caps = [_risk(idea, outline.equity, share_left(ceilings), limits)]
+    caps += loss_caps(idea.side, idea.beta, account, limits)
+    purse = Purse(max(outline.equity, ZERO) * limits.position_size, account.available)
+    size = fitted(ticket, caps, purse, idea.leverage_wanted, instrument, limits)
     levelled = replace(
         outline,
-        stop=stop,
-        targets=targets,
-        quantity=size.quantity,
+        targets=_targets(idea, outline.entry, outline.stop, instrument, limits),
         leverage=size.leverage,
-        notes=size.notes,
+        funding_cost=funding,
+        size_share=share_left(ceilings),
+        notes=(*_ceiling_notes(ceilings), *size.notes),
     )
-    sized = with_size(levelled, instrument, limits)
+    sized = _sized(levelled, size.quantity, instrument, limits)
     return replace(sized, full_size_loss=sized.loss_at_stop)
+
+
+def _risk(idea: Idea, equity: Decimal, share: Decimal, limits: Limits) -> LossCap:
+    """A person may name more risk than one trade has, nobody more than the hard ceiling."""
+    most = min(idea.risk, limits.max_trade_loss)
+    if idea.origin is Origin.SCAN:
+        most = min(most, limits.risk_per_trade)
+    return LossCap(max(equity, ZERO) * most * share, "the risk of one trade")
+
+
+def _ceiling_notes(ceilings: Iterable[Ceiling]) -> Iterable[str]:
+    """The first one holds; the others would leave more."""
+    for index, one in enumerate(ceilings):
+        also = "" if index == 0 else " (a stricter rule holds)"
+        yield f"size × {one.share.normalize():f}: {one.why}{also}"
+
+
+def _sized(plan: Plan, quantity: Decimal, instrument: Instrument, limits: Limits) -> Plan:
+    """At that quantity, with targets whose slices the venue takes."""
+    targets = merged(plan.targets, quantity, instrument)
+    return with_size(replace(plan, quantity=quantity, targets=targets), instrument, limits)
 
 
 def _moved(plan: Plan, entry: Decimal, instrument: Instrument, limits: Limits, *, keep_levels: bool) -> Plan:
@@ -224,24 +202,41 @@ def _no_larger(plan: Plan, moved: Plan, instrument: Instrument, limits: Limits) 
     quantity = plan.quantity
     if moved.entry > plan.entry:
         quantity = min(quantity, floor_to(plan.notional / moved.entry, instrument.lot))
-    if loss_at(plan.side, quantity, moved.entry, moved.stop, instrument, limits) <= plan.loss_at_stop:
+    funding = plan.funding_cost
+    loss = loss_at(plan.side, quantity, moved.entry, moved.stop, instrument, limits, funding)
+    if loss <= plan.loss_at_stop:
         return quantity
-    most = quantity_for(plan.loss_at_stop, plan.side, moved.entry, moved.stop, instrument, limits)
+    most = quantity_for(plan.loss_at_stop, plan.side, moved.entry, moved.stop, instrument, limits, funding)
     return min(quantity, most)
 
 
-def _stop(idea: Idea, entry: Decimal, instrument: Instrument, limits: Limits) -> Decimal:
-    """The named stop, or the fraction's, moved beyond the swing where the live price is further from it."""
+def _stop(idea: Idea, entry: Decimal, instrument: Instrument, limits: Limits) -> Decimal | Reason:
+    """The named stop, or the rule book's, on the tick and inside the configured distance."""
     if idea.stop_named is not None:
         return _away(idea.side, idea.stop_named, instrument.tick)
-    stop = _stop_price(idea.side, entry, idea.stop_fraction, instrument, limits)
-    level = _beyond_swing(idea.side, idea.features)
-    if level is None or not isfinite(level):
-        return stop
-    beyond = exact(level)
-    if (entry - beyond) * idea.side.sign <= (entry - stop) * idea.side.sign:
-        return stop
-    return _within_max(idea.side, entry, beyond, instrument, limits)
+    frame, side = idea.features.frames[STRUCTURE_FRAME], idea.side
+    if frame.atr is None or not (isfinite(frame.atr) and frame.atr > 0):
+        return Reason("stop_distance", "the 1h ATR is n/a, so no stop can be placed")
+    is_long = side is Side.LONG
+    found = initial_stop(
+        limits.exits,
+        side.sign,
+        float(exact(entry)),
+        frame.atr,
+        idea.stop_atr,
+        _number(frame.swing_low if is_long else frame.swing_high),
+        _number(idea.features.support if is_long else idea.features.resistance),
+        nan if idea.horizon_h is None else idea.horizon_h,
+        float(exact(round_trip_cost(instrument, limits))),
+        float(limits.min_stop),
+        float(limits.max_stop) * (1 + FLOAT_SLACK),
+    )
+    if isnan(found):
+        text = f"structure needs more than MAX_STOP_LOSS_PERCENT {limits.max_stop}, no trade"
+        return Reason("stop_distance", text)
+    price = nearest_to(exact(found), instrument.tick * NOISE)
+    nearest = _stop_price(side, entry, limits.min_stop, instrument, limits)
+    return _outer(side, _within_max(side, entry, price, instrument, limits), nearest)
 
 
 def _stop_price(
@@ -263,16 +258,25 @@ def _within_max(
 def _targets(
     idea: Idea, entry: Decimal, stop: Decimal, instrument: Instrument, limits: Limits
 ) -> tuple[Target, ...]:
-    """Targets keep their distance in stop distances when the swing moved the stop."""
+    """The ladder, each rung net of costs, nearest first; rungs on one tick are one."""
     if idea.target_named is not None:
         return (Target(_away(idea.side, idea.target_named, instrument.tick), ONE),)
-    widened, plain = ONE, _stop_price(idea.side, entry, idea.stop_fraction, instrument, limits)
-    if idea.stop_named is None and plain != stop:
-        widened = max(distance(entry, stop) / distance(entry, plain), ONE)
-    return tuple(
-        Target(_target_price(idea.side, entry, fraction * widened, instrument), share)
-        for fraction, share in idea.targets
-    )
+    cost, found = float(round_trip_cost(instrument, limits)), dict[Decimal, Decimal]()
+    for r, share in _rungs(idea, limits):
+        price = price_at_r(float(entry), float(stop), idea.side.sign, cost, float(r))
+        near = nearest_to(exact(price), instrument.tick * NOISE)
+        on_tick = _away(idea.side, near, instrument.tick)
+        found[on_tick] = found.get(on_tick, ZERO) + share
+    return tuple(Target(price, share) for price, share in found.items())
+
+
+def _rungs(idea: Idea, limits: Limits) -> tuple[tuple[Decimal, Decimal], ...]:
+    """The last one comes in to what the advisers see, never nearer than the one before it."""
+    *others, (last, share) = limits.targets
+    named = idea.reward_risk
+    if named < float(last):  # NaN is not
+        last = max(exact(named), others[-1][0]) if others else exact(named)
+    return (*others, (last, share))
 
 
 def _target_price(side: Side, entry: Decimal, fraction: Decimal, instrument: Instrument) -> Decimal:
@@ -290,15 +294,10 @@ def _outer(side: Side, one: Decimal, other: Decimal) -> Decimal:
     return min(one, other) if side is Side.LONG else max(one, other)
 
 
-def _beyond_swing(side: Side, features: Features) -> float | None:
-    """The price that a stop must not be nearer than; None where no swing lies behind the last close."""
-    frame = features.frames[STRUCTURE_FRAME]
-    swing = frame.swing_low if side is Side.LONG else frame.swing_high
-    if swing is None or frame.atr is None or not (frame.close - swing) * side.sign > 0:
-        return None
-    return swing - SWING_MARGIN_ATR * frame.atr * side.sign
-
-
 def _atr(features: Features) -> Decimal | None:
     atr = features.frames[STRUCTURE_FRAME].atr
     return exact(atr) if atr is not None and isfinite(atr) and atr > 0 else None
+
+
+def _number(value: float | None) -> float:
+    return value if value is not None and isfinite(value) else nan

@@ -39,9 +39,12 @@ def positive(case: Case) -> Iterator[Reason]:
     for name, value in above.items():
         if not value >= SMALLEST:
             yield Reason("finite", f"{name} {value} must be above 0")
+    if not 0 < case.plan.size_share <= 1:
+        yield Reason("finite", f"size share {case.plan.size_share} must be above 0 and at most 1")
     if not quote.bid <= quote.ask:
         yield Reason("finite", f"bid {quote.bid} must not be above ask {quote.ask}")
     least = {"taker fee": rules.taker_fee, "slippage": case.limits.slippage}
+    least |= {"expected funding": case.plan.funding_cost}
     least |= {f"open risk of {risk.symbol}": risk.loss_at_stop for risk in case.account.open_risks}
     for name, value in least.items():
         if not value >= 0:
@@ -67,6 +70,7 @@ def true_to_itself(case: Case) -> Iterator[Reason]:
         ("notional", plan.notional, true.notional, plan.notional == true.notional),
         ("margin", plan.margin, true.margin, plan.margin == true.margin),
         ("loss at stop", plan.loss_at_stop, true.loss_at_stop, plan.loss_at_stop >= true.loss_at_stop),
+        ("cost", plan.cost, true.cost, plan.cost >= true.cost),
         ("gain", plan.gain_at_targets, true.gain_at_targets, plan.gain_at_targets <= true.gain_at_targets),
         ("R:R", plan.reward_risk, true.reward_risk, plan.reward_risk <= true.reward_risk),
         (

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.errors import NotAllowed
 from core.ports import Outcome, Result
-from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position
+from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position, Transfer
 
 
 class AbsentVenue:
@@ -37,6 +37,9 @@ class AbsentVenue:
         raise NotAllowed(self._why)
 
     async def funding(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
+        raise NotAllowed(self._why)
+
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
         raise NotAllowed(self._why)
 
     async def prepare(self, symbol: str, leverage: int) -> int:

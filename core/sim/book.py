@@ -22,7 +22,7 @@ from core.codec import to_plain
 from core.market import Instrument, Side
 from core.money import ZERO, ceil_to, floor_to, nearest_to
 from core.risk.margin import liquidation_price
-from core.trade import Fill, FundingPayment, Order, OrderSide, OrderStatus, Position
+from core.trade import Fill, FundingPayment, Order, OrderSide, OrderStatus, Position, Transfer
 
 QUANTUM = Decimal("1e-18")
 """Every amount is a multiple of this, so that sums up to 10^10 USDT are exact in 28 digits."""
@@ -97,6 +97,8 @@ class VenueState:
     """In the order of their arrival."""
     fills: tuple[Fill, ...] = ()
     payments: tuple[FundingPayment, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    """What was paid in and out after the opening deposit; `deposited` holds it too."""
     marks: Mapping[str, Decimal] = field(default_factory=dict)
     seen_at: Mapping[str, datetime] = field(default_factory=dict)
     """Symbol → time of the last price that was applied."""
@@ -242,6 +244,18 @@ def apply_funding(state: VenueState, symbol: str, rate: Decimal, at: datetime) -
 def _minute(at: datetime) -> str:
     """Venues announce a settlement for the full hour and record it some milliseconds later."""
     return (at.astimezone(UTC) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M")
+
+
+def apply_transfer(state: VenueState, amount: Decimal, at: datetime) -> VenueState:
+    """Pays in, or out when negative; never more than is free."""
+    if not amount.is_finite() or amount == 0:
+        raise ValueError(f"{amount} USDT cannot be moved")
+    if amount < 0 and -amount > state.available:
+        raise ValueError(f"{-amount} USDT is more than the {state.available} that are not bound as margin")
+    sequence = state.sequence + 1
+    row = Transfer(f"t{sequence:09d}", amount, at)
+    transfers = (*state.transfers, row)[-NEWEST_KEPT:]
+    return replace(state, deposited=state.deposited + amount, transfers=transfers, sequence=sequence)
 
 
 def settle_due(state: VenueState, symbol: str, until: datetime) -> VenueState:

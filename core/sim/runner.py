@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 
 from core.analysis.flags import FlagLimits
 from core.journal import Mode
-from core.market import TIMEFRAMES, Side, from_ms, to_ms
+from core.market import TIMEFRAMES, Side, bar_open, from_ms, to_ms
 from core.opinion import Decider, Features
 from core.ports import AdviserPanel, Blobs
 from core.risk.limits import Limits
 from core.sim.clock import VirtualClock
 from core.sim.history import HistoryMarket, Path, passage, path_of
 from core.sim.venue import SimVenue
-from core.trading.accounts import AccountJournal
 from core.trading.decide import Rules
 from core.trading.engine import Course
-from core.trading.kernel import Kernel, Ports, build_kernel
+from core.trading.kernel import Kernel, KernelJournal, Ports, build_kernel
 
 KEEP_MARKS_S = 3600.0
 """A simulation is seldom taken up again: its marks are saved once an hour."""
@@ -52,7 +51,7 @@ class Simulation:
         self,
         market: HistoryMarket,
         clock: VirtualClock,
-        journal: AccountJournal,
+        journal: KernelJournal,
         blobs: Blobs,
         panel: AdviserPanel,
         settings: SimSettings,
@@ -78,6 +77,7 @@ class Simulation:
         )
         self._next_scan: datetime | None = None
         self._next_guard: datetime | None = None
+        self._heard_bar: datetime | None = None
         self._funded_until: datetime | None = None
 
     async def open(self) -> None:
@@ -115,6 +115,7 @@ class Simulation:
                 looking_on(self)
             await self._settle_funding()
             await self._scan_when_due()
+            await self._hear_advisers()
             looking_on(self)
 
     def _held(self, symbol: str) -> Side | None:
@@ -148,6 +149,15 @@ class Simulation:
         self._next_scan = now + timedelta(seconds=self.settings.scan_every_s)
         await self.kernel.engine.scan()
         await self._guard()
+        await self.kernel.shadows.collect()
+        await self.kernel.shadows.follow()
+
+    async def _hear_advisers(self) -> None:
+        """Once per 15-minute close, and only while something is open."""
+        bar = bar_open(self.clock.now(), "15m")
+        if bar != self._heard_bar and self.venue.exposed():
+            self._heard_bar = bar
+            await self.kernel.exit_opinion.listen()
 
     async def _settle_funding(self) -> None:
         """What was due since the last bar, before anything new is opened at this moment."""

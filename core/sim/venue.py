@@ -19,9 +19,16 @@ from core.codec import from_text
 from core.errors import JournalError, NotAllowed, PerpilotError, UnknownSymbol
 from core.market import Instrument, Quote
 from core.ports import Blobs, Outcome, Result
-from core.sim.book import Announcement, VenueState, apply_funding, state_text, with_announcement
+from core.sim.book import (
+    Announcement,
+    VenueState,
+    apply_funding,
+    apply_transfer,
+    state_text,
+    with_announcement,
+)
 from core.sim.matching import Refusal, Scene, moved, placed, refusal
-from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, OrderStatus, Position
+from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, OrderStatus, Position, Transfer
 
 Quotes = Callable[[str], Awaitable[Quote]]
 Instruments = Callable[[str], Awaitable[Instrument]]
@@ -165,6 +172,20 @@ class SimVenue:
     async def funding(self, symbol: str, since: datetime) -> tuple[FundingPayment, ...]:
         state = await self._opened()
         return tuple(row for row in state.payments if row.symbol == symbol and row.at >= since)
+
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+        state = await self._opened()
+        return tuple(row for row in state.transfers if row.at >= since)
+
+    async def transfer(self, amount: Decimal) -> None:
+        """Pays in, or out when negative. Raises `NotAllowed` for more than is free."""
+        await self._opened()
+        async with self._lock:
+            try:
+                state = apply_transfer(self._state, amount, self._now())
+            except ValueError as error:
+                raise NotAllowed(str(error)) from error
+            await self._keep(state)
 
     # ------------------------------------------------------------ the market moves
 

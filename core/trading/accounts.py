@@ -1,33 +1,39 @@
-"""The account as the checks and breakers need it, and the breakers' own bookkeeping."""
+"""The account as the checks and breakers need it: equity and what it is measured from, exposure, breakers."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
 from core.errors import PerpilotError
-from core.journal import BreakerEvent, DeskJournal, EquityPoint, TradeJournal
+from core.journal import AccountState, Approval, BreakerEvent, DeskJournal, EquityPoint, TradeJournal
+from core.market import coin
 from core.money import ZERO
 from core.ports import Clock, Venue
 from core.risk import breakers
 from core.risk.account import Account, OpenRisk
+from core.risk.breakers import UNKNOWN, Gauge, Health, quiet
 from core.risk.limits import Limits
-from core.trade import Balance, Position, Trade
-from core.trading import notices
+from core.risk.reopening import Standing
+from core.trade import Balance, ClosedTrade, ExitReason, Position, Trade
+from core.trading.baselines import Baselines
 from core.trading.entries import EntryGate
+from core.trading.failures import Failures
+from core.trading.flows import Flows
+from core.trading.tripping import BreakerBook
+from core.trading.watch import MarketGauges, MarketWatch
 
 log = logging.getLogger("perpilot.account")
 
 RECENT_TRADES = 200
-"""Enough for cooldowns and losing streaks."""
-YESTERDAY = timedelta(days=1)
-"""How far back an equity before midnight is looked for."""
-MIDNIGHT_GAP = timedelta(minutes=15)
-"""An equity seen this short before the new day's first look is the day's opening equity."""
+"""Enough for cooldowns, losing streaks and the probe after a breaker."""
+ASSUMED_FEE = Decimal("0.0005")
+"""Taker's, of a trade that was recorded without its costs."""
 
 
 class AccountJournal(TradeJournal, DeskJournal, Protocol):
@@ -40,6 +46,14 @@ class Sight:
 
     balance: Balance
     positions: tuple[Position, ...]
+    has_flows: bool
+    """What was paid in and out behind this wallet is known; without it a loss cannot be told from a
+    withdrawal."""
+
+    def position(self, trade: Trade) -> Position | None:
+        """The trade's own; None where nothing or the other side is held."""
+        found = (p for p in self.positions if p.symbol == trade.symbol and p.side is trade.side)
+        return next(found, None)
 
 
 class AccountKeeper:
@@ -53,6 +67,7 @@ class AccountKeeper:
         limits: Callable[[], Limits],
         gate: EntryGate,
         account: str,
+        watch: MarketWatch,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -60,11 +75,30 @@ class AccountKeeper:
         self._limits = limits
         self._gate = gate
         self.account = account
+        self._watch = watch
+        self._flows = Flows(venue, journal, watch.failures, account)
+        self._baselines = Baselines(journal, self._flows, account)
+        self._book = BreakerBook(journal, account)
+        self._recent: tuple[ClosedTrade, ...] | None = None
+        self._bookings = 0
+        self._flows_counted = 0
+        self._judging = asyncio.Lock()
+        """Held from the measuring of the breakers until their events are written."""
         self.last_sight: Sight | None = None
         self.last_account: Account | None = None
-        self.last_readings: tuple[breakers.Reading, ...] = ()
-        self.open_events: tuple[BreakerEvent, ...] = ()
-        self._day: date | None = None
+        self.standings: tuple[Standing, ...] = ()
+
+    @property
+    def failures(self) -> Failures:
+        return self._watch.failures
+
+    @property
+    def open_events(self) -> tuple[BreakerEvent, ...]:
+        return self._book.open_events
+
+    @property
+    def last_readings(self) -> tuple[breakers.Reading, ...]:
+        return tuple(standing.reading for standing in self.standings)
 
     async def look(self, without_card: str | None = None) -> Account:
         """The account now. What cannot be read is None, which every check refuses.
@@ -74,143 +108,209 @@ class AccountKeeper:
         now = self._clock.now()
         trades = await self._journal.open_trades(self.account)
         cards = await self._journal.open_approvals(self.account)
-        recent = await self._journal.closed_trades(self.account, limit=RECENT_TRADES)
-        sight = await self._see()
-        risks = [
-            *(_trade_risk(trade, sight) for trade in trades),
-            *(
-                OpenRisk(card.plan.symbol, card.plan.side, card.plan.loss_at_stop, is_card=True)
-                for card in cards
-                if card.id != without_card
-            ),
-        ]
-        equity = sight.balance.equity if sight is not None else None
-        day_opening, peak = await self._baselines(equity, now)
-        streak = breakers.losses_in_a_row(recent, await self._streak_start())
         state = await self._journal.account_state(self.account)
-        health = breakers.Health(equity, day_opening, peak, streak)
-        tripped = await self._check_breakers(health, now)
-        ours = {trade.symbol for trade in trades}
-        foreign = [p for p in sight.positions if p.symbol not in ours] if sight else []
-        risks += [OpenRisk(p.symbol, p.side, max(p.margin + p.unrealised, ZERO)) for p in foreign]
-        account = Account(
-            name=self.account,
-            equity=equity,
-            wallet=sight.balance.wallet if sight else None,
-            available=sight.balance.available if sight else None,
-            day_opening=day_opening,
-            peak=peak,
-            at=min(now, sight.balance.at) if sight else now,
-            open_risks=tuple(risks),
-            last_closed={trade.symbol: trade.closed_at for trade in recent},
-            open_breakers=tuple(event.name for event in tripped),
-            closed_to_entries=self._gate.text or (f"paused by {state.paused_by}" if state.is_paused else ""),
-            foreign_symbols=frozenset(p.symbol for p in foreign),
-        )
+        sight = await self._see(state)
+        market = await self._watch.look(trade.symbol for trade in trades)
+        async with self._judging:
+            recent = await self._recently()
+            health = await self._measured(sight, market, trades, recent, state, now)
+            await self._judge(health, recent, now)
+        account = self._account(sight, trades, cards, recent, state, health, without_card, now)
         self.last_account = account
         return account
 
     async def open_trades(self) -> tuple[Trade, ...]:
         return await self._journal.open_trades(self.account)
 
+    def note_booking(self) -> None:
+        """A trade was booked, or may have been: history is read afresh."""
+        self._bookings += 1
+        self._recent = None
+
     async def begin_day(self) -> None:
         """Fixes the day's opening equity before anything is booked on that day."""
-        if self._day != self._clock.now().date():
+        if not self._baselines.has_day(self._clock.now()):
             await self.look()
 
-    async def acknowledge(self, name: str, by: str) -> bool:
-        """A person reopens a breaker; False when it is not tripped."""
-        now = self._clock.now()
-        done = await self._journal.resolve_breaker(
-            self.account, name, by, now, [notices.breaker_cleared(name, by, now)]
-        )
+    async def acknowledge(self, name: str, by: str, reason: str = "") -> bool:
+        """A person reopens a breaker; False when it is not tripped.
+
+        The equity of this moment is recorded: what is lost from now on is measured from it.
+        """
+        async with self._judging:
+            await self._book.load()
+            done = await self._book.resolve(name, by, self._clock.now(), reason)
+            for reading in self.last_readings:
+                if done and reading.name == name:
+                    self._book.waive(reading)
+            if done and name == breakers.EXCHANGE_ERRORS:
+                self._watch.failures.forget()
+        if done:
+            await self._see(await self._journal.account_state(self.account))
+            await self.record_equity()
         await self.look()
         return done
 
     async def record_equity(self) -> None:
-        if self.last_sight is not None:
-            balance = self.last_sight.balance
-            point = EquityPoint(self._clock.now(), balance.wallet, balance.unrealised)
-            await self._journal.record_equity(self.account, point)
+        """Not while it is unknown what of it was paid in: such a point would lie for ever."""
+        sight = self.last_sight
+        if sight is not None and sight.has_flows:
+            balance = sight.balance
+            point = EquityPoint(self._clock.now(), balance.wallet, balance.unrealised, self._flows.total())
+            await self._baselines.record(point)
 
-    async def _see(self) -> Sight | None:
+    # ------------------------------------------------------------ seeing
+
+    async def _see(self, state: AccountState) -> Sight | None:
+        now = self._clock.now()
         try:
-            self.last_sight = Sight(await self._venue.balance(), await self._venue.positions())
+            balance = await self._venue.balance()
+            known = self._flows.count
+            has_flows = await self._flows.follow(balance.wallet, state.opened_at, now)
+            if self._flows.count != known:
+                balance = await self._venue.balance()  # with what came in meanwhile
+            self.last_sight = Sight(balance, await self._venue.positions(), has_flows)
         except PerpilotError as error:
+            self._watch.failures.note(error)
             log.warning("account unknown: error=%s", str(error))
             self.last_sight = None
         return self.last_sight
 
-    async def _baselines(
-        self, equity: Decimal | None, now: datetime
-    ) -> tuple[Decimal | None, Decimal | None]:
+    async def _recently(self) -> tuple[ClosedTrade, ...]:
+        """The newest closed trades, oldest first; read again only after a booking."""
+        if self._recent is not None:
+            return self._recent
+        bookings = self._bookings
+        found = await self._journal.closed_trades(self.account, limit=RECENT_TRADES)
+        if bookings == self._bookings:  # else one came in between, and the next look reads again
+            self._recent = found
+        return found
+
+    # ------------------------------------------------------------ measuring
+
+    async def _measured(
+        self,
+        sight: Sight | None,
+        market: MarketGauges,
+        trades: Sequence[Trade],
+        recent: Sequence[ClosedTrade],
+        state: AccountState,
+        now: datetime,
+    ) -> Health:
+        """What clears at its time is cleared first: streak and peak count from then on."""
+        limits = self._limits()
+        if self._flows.count != self._flows_counted:
+            self._flows_counted = self._flows.count
+            self._baselines.forget_curve()
+        await self._book.load()
+        await self._book.clear_by_clock(limits, now)
+        equity = sight.balance.equity if sight is not None and sight.has_flows else None
+        day_opening, day_ago, peak = await self._levels(equity, state, now)
+        streak_from = self._book.resolved_at(breakers.CONSECUTIVE_LOSSES)
+        window_s = limits.breakers.error_window_s
+        return Health(
+            equity=equity,
+            day_opening=day_opening,
+            day_ago=day_ago,
+            peak=peak,
+            losses_in_a_row=breakers.losses_in_a_row(recent, streak_from),
+            liquidation=self._liquidation(sight, trades, recent, now),
+            price_age=market.price_age,
+            failed_calls=Gauge(Decimal(self._watch.failures.count(window_s))),
+            price_move=market.price_move,
+            funding=market.funding,
+        )
+
+    async def _levels(
+        self, equity: Decimal | None, state: AccountState, now: datetime
+    ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+        """(the day's opening, a day ago, peak), in today's money; None while equity is unknown."""
         if equity is None:
-            return None, None
-        opening = await self._before_midnight(now) or equity
-        day_opening = await self._journal.day_opening_equity(self.account, now.date(), opening)
-        self._day = now.date()
-        acknowledged = await self._journal.last_resolved(self.account, breakers.DRAWDOWN)
-        since = acknowledged.resolved_at if acknowledged else None
-        recorded = await self._journal.peak_equity(self.account, since)
-        state = await self._journal.account_state(self.account)
-        start = state.initial_capital if since is None else ZERO
-        return day_opening, max(equity, recorded or ZERO, start)
+            return None, None, None
+        await self._baselines.load(now)
+        peak_from = self._book.resolved_at(breakers.DRAWDOWN)
+        return (
+            await self._baselines.day_opening(equity, now),
+            self._baselines.day_ago(equity, now, self._book.acknowledged_at(breakers.ROLLING_LOSS)),
+            await self._baselines.peak(equity, peak_from, state),
+        )
 
-    async def _before_midnight(self, now: datetime) -> Decimal | None:
-        """The equity seen last before 00:00 UTC: what was lost since is the new day's loss, also when
-        nobody looked at midnight. None for an account without a yesterday."""
-        last = self.last_account
-        if last is not None and last.equity is not None and now - last.at <= MIDNIGHT_GAP:
-            return last.equity if last.at.date() < now.date() else None
-        if self._day == now.date():
-            return None
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        points = await self._journal.equity_curve(self.account, midnight - YESTERDAY)
-        before = [point.equity for point in points if point.at < midnight]
-        return before[-1] if before else None
+    def _liquidation(
+        self, sight: Sight | None, trades: Sequence[Trade], recent: Sequence[ClosedTrade], now: datetime
+    ) -> Gauge:
+        """Our position nearest to its liquidation; none left at all after one that was liquidated today."""
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        cleared = self._book.resolved_at(breakers.LIQUIDATION_RISK)
+        since = midnight if cleared is None else max(midnight, cleared)
+        for trade in recent:
+            if trade.exit_reason is ExitReason.LIQUIDATED and trade.closed_at >= since:
+                return Gauge(ZERO, f"{coin(trade.symbol)} was liquidated today")
+        if sight is None:
+            return UNKNOWN
+        held = [position for trade in trades if (position := sight.position(trade)) is not None]
+        if not held:
+            return UNKNOWN if trades else quiet("no position")
+        nearest = min(held, key=lambda position: position.liquidation_distance())
+        return Gauge(nearest.liquidation_distance(), coin(nearest.symbol))
 
-    async def _streak_start(self) -> datetime | None:
-        event = await self._journal.last_resolved(self.account, breakers.CONSECUTIVE_LOSSES)
-        return event.resolved_at if event else None
+    async def _judge(self, health: Health, recent: Sequence[ClosedTrade], now: datetime) -> None:
+        limits = self._limits()
+        found = breakers.readings(health, limits)
+        try:
+            await self._book.review(found, limits, now)
+        finally:
+            self.standings = self._book.standings(found, recent, limits)
 
-    async def _check_breakers(self, health: breakers.Health, now: datetime) -> tuple[BreakerEvent, ...]:
-        """Recorded before they act; what clears by rule is cleared first."""
-        for event in await self._journal.open_breakers(self.account):
-            if breakers.clears_by_rule(event.name, event.created_at, now):
-                told = [notices.breaker_cleared(event.name, "rule", now)]
-                await self._journal.resolve_breaker(self.account, event.name, "rule", now, told)
-        self.last_readings = breakers.readings(health, self._limits())
-        open_names = {event.name for event in await self._journal.open_breakers(self.account)}
-        for reading in self.last_readings:
-            if (
-                reading.is_tripped
-                and reading.name not in open_names
-                and not await self._is_waived(reading, now)
-            ):
-                await self._trip(reading, now)
-        self.open_events = await self._journal.open_breakers(self.account)
-        return self.open_events
+    # ------------------------------------------------------------ telling
 
-    async def _is_waived(self, reading: breakers.Reading, now: datetime) -> bool:
-        """A person cleared the day's loss today: what is left of the day's budget still holds."""
-        if reading.name != breakers.DAILY_LOSS:
-            return False
-        event = await self._journal.last_resolved(self.account, reading.name)
-        return event is not None and event.created_at.date() == now.date()
-
-    async def _trip(self, reading: breakers.Reading, now: datetime) -> None:
-        value, threshold = reading.shown()
-        event = BreakerEvent(0, self.account, reading.name, value, threshold, "entries stopped", now)
-        log.warning("breaker tripped: name=%s value=%s threshold=%s", reading.name, value, threshold)
-        await self._journal.trip_breaker(
-            event, [notices.breaker_tripped(reading.name, value, threshold, now)]
+    def _account(
+        self,
+        sight: Sight | None,
+        trades: Sequence[Trade],
+        cards: Iterable[Approval],
+        recent: Sequence[ClosedTrade],
+        state: AccountState,
+        health: Health,
+        without_card: str | None,
+        now: datetime,
+    ) -> Account:
+        ours = {trade.symbol for trade in trades}
+        foreign = [p for p in sight.positions if p.symbol not in ours] if sight else []
+        slippage = self._limits().slippage
+        risks = [
+            *(_trade_risk(trade, sight, slippage) for trade in trades),
+            *(_card_risk(card) for card in cards if card.id != without_card),
+            *(OpenRisk(p.symbol, p.side, max(p.margin + p.unrealised, ZERO)) for p in foreign),
+        ]
+        return Account(
+            name=self.account,
+            equity=health.equity,
+            wallet=sight.balance.wallet if sight else None,
+            available=sight.balance.available if sight else None,
+            day_opening=health.day_opening,
+            peak=health.peak,
+            at=min(now, sight.balance.at) if sight else now,
+            open_risks=tuple(risks),
+            last_closed={trade.symbol: trade.closed_at for trade in recent},
+            open_breakers=tuple(event.name for event in self.open_events),
+            closed_to_entries=self._gate.text or (f"paused by {state.paused_by}" if state.is_paused else ""),
+            foreign_symbols=frozenset(p.symbol for p in foreign),
+            is_probing=any(standing.is_probing for standing in self.standings),
         )
 
 
-def _trade_risk(trade: Trade, sight: Sight | None) -> OpenRisk:
-    """What an open trade can still lose from the present equity; R while its position is unseen."""
-    position = next((p for p in sight.positions if p.symbol == trade.symbol), None) if sight else None
-    if position is None or position.side is not trade.side:
-        return OpenRisk(trade.symbol, trade.side, trade.risk_usd)
+def _trade_risk(trade: Trade, sight: Sight | None, slippage: Decimal) -> OpenRisk:
+    """What an open trade can still lose from the present equity, leaving included; R while its position is
+    unseen."""
+    position = sight.position(trade) if sight is not None else None
+    if position is None:
+        return OpenRisk(trade.symbol, trade.side, trade.risk_usd, beta=trade.beta)
     fall = (position.mark - trade.stop) * trade.side.sign * position.quantity
-    return OpenRisk(trade.symbol, trade.side, max(fall, ZERO))
+    leaving = trade.cost / 2 if trade.cost > 0 else ASSUMED_FEE + slippage
+    loss = max(fall, ZERO) + leaving * trade.stop * position.quantity
+    return OpenRisk(trade.symbol, trade.side, loss, beta=trade.beta)
+
+
+def _card_risk(card: Approval) -> OpenRisk:
+    plan = card.plan
+    return OpenRisk(plan.symbol, plan.side, plan.loss_at_stop, is_card=True, beta=plan.beta)

@@ -8,7 +8,19 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 
 from core.money import ZERO
-from core.trade import ClosedTrade, ExitReason, Fill, FundingPayment, Intention, Purpose, Trade
+from core.trade import (
+    ClosedTrade,
+    ExitReason,
+    Fill,
+    FundingPayment,
+    Intention,
+    Purpose,
+    StopBy,
+    Trade,
+)
+
+STOPPED_BY = {StopBy.BREAK_EVEN: ExitReason.BREAK_EVEN, StopBy.TRAILING: ExitReason.TRAILING}
+"""What a filled stop is called; any other is the stop."""
 
 
 def closed_trade(
@@ -57,6 +69,7 @@ def closed_trade(
         regime=trade.regime,
         mfe=best,
         mae=worst,
+        advisers=trade.advisers,
     )
 
 
@@ -65,16 +78,23 @@ def exit_reason(trade: Trade, exits: Sequence[Fill], intents: Sequence[Intention
     last = max(exits, key=lambda fill: (fill.at, fill.id))
     if last.is_liquidation:
         return ExitReason.LIQUIDATED
-    purposes = {intention.request.client_id: intention.purpose for intention in intents}
-    match purposes.get(last.client_id):
+    by_id = {intention.request.client_id: intention for intention in intents}
+    intention = by_id.get(last.client_id)
+    match intention.purpose if intention is not None else None:
         case Purpose.STOP:
-            return ExitReason.STOP
+            return _stop_reason(trade, intention)
         case Purpose.TARGET:
             return ExitReason.TARGET
         case Purpose.EXIT:
             return trade.exit_reason or ExitReason.OWNER
         case _:
             return ExitReason.OUTSIDE
+
+
+def _stop_reason(trade: Trade, stop: Intention | None) -> ExitReason:
+    """By whoever put the stop there; one that filled where the plan had it was not moved in time."""
+    was_moved = stop is not None and stop.request.trigger != trade.planned_stop
+    return STOPPED_BY.get(trade.stop_by, ExitReason.STOP) if was_moved else ExitReason.STOP
 
 
 def funding_of(

@@ -14,21 +14,25 @@ from typing import Protocol
 from core.advice.brief import TradeTerms, write_brief
 from core.advice.score import opportunity_score, wanted_leverage
 from core.advice.verdict import agree
+from core.analysis.beta import BTC, FRAME, beta_to_btc
 from core.analysis.features import describe
 from core.analysis.flags import FlagLimits, red_flags
-from core.errors import BadMarketFacts, NotAllowed, Throttled, Unknown, UnknownSymbol
+from core.errors import BadMarketFacts, NotAllowed, PerpilotError, Throttled, Unknown, UnknownSymbol
 from core.market import SCAN_TIMEFRAMES, Candles
+from core.money import exact
 from core.opinion import Abstention, Decider, Features, Flags, Opinion, Panel, Stance, Verdict
 from core.plan import Cleared, Decision, Origin, Plan, Reason, Refused, ScoreTerms, StayOut
 from core.ports import AdviserPanel, Clock, Market
 from core.risk.account import Account
 from core.risk.checks import Case, examine
+from core.risk.idea import Idea
 from core.risk.limits import Limits
-from core.risk.planning import Idea, draw, stop_fraction, target_fraction
+from core.risk.planning import draw
 from core.trading.ids import derived
 
 CANDLES = 400
 """Bars per timeframe: SMA 200 with room, levels of two months on 4h."""
+BETA_DIGITS = 3
 NO_SCORE = ScoreTerms(0.0, 0.0, 0.0, 0.0, 0.0)
 
 Heard = Callable[[Opinion | Abstention], Awaitable[None]]
@@ -60,6 +64,8 @@ class Circle:
     clock: Clock
     compute: Compute
     account: str
+    failed: Callable[[PerpilotError], None] = lambda error: None
+    """Hears of every read that ended a decision."""
 
 
 async def decide(
@@ -98,12 +104,12 @@ async def decide(
             return trail.stay(gate, *(Reason(gate, text) for text in verdict.reasons))
 
         idea = idea_of(verdict, features, circle.account, trail.id, rules)
-        if isinstance(idea, Reason):
-            return trail.stay("structure", idea)
-        return trail.end(await plan_and_examine(idea, circle, await look(), rules, flags))
+        outcome = await plan_and_examine(idea, circle, await look(), rules, flags, candles[FRAME])
+        return trail.stay("structure", outcome) if isinstance(outcome, Reason) else trail.end(outcome)
     except UnknownSymbol as error:
         return trail.stay("symbol", Reason("symbol", str(error)))
     except (Unknown, Throttled, BadMarketFacts, NotAllowed) as error:
+        circle.failed(error)
         return trail.stay("data", Reason("data", str(error)))
 
 
@@ -130,15 +136,10 @@ class Trail:
         return Decision(self.id, self.symbol, now, outcome, self.features, self.flags, self.verdict)
 
 
-def idea_of(
-    verdict: Verdict, features: Features, account: str, decision_id: str, rules: Rules
-) -> Idea | Reason:
-    """A verdict for a side as an idea; a `Reason` where structure leaves no place for a stop."""
+def idea_of(verdict: Verdict, features: Features, account: str, decision_id: str, rules: Rules) -> Idea:
+    """A verdict for a side as an idea."""
     side = verdict.stance.side
     assert side is not None, "a hold is no idea"
-    stop = stop_fraction(verdict, features, rules.limits)
-    if isinstance(stop, Reason):
-        return stop
     return Idea(
         id=derived("plan", decision_id),
         decision_id=decision_id,
@@ -151,8 +152,6 @@ def idea_of(
         score=NO_SCORE,
         leverage_wanted=wanted_leverage(features.regime, verdict.confidence),
         risk=rules.limits.risk_per_trade,
-        stop_fraction=stop,
-        targets=((target_fraction(verdict, stop), Decimal(1)),),
     )
 
 
@@ -171,16 +170,31 @@ async def study(symbol: str, circle: Circle) -> tuple[Features, Mapping[str, Can
 
 
 async def plan_and_examine(
-    idea: Idea, circle: Circle, account: Account, rules: Rules, flags: Flags
-) -> Cleared[Plan] | Refused:
-    """Draws the plan at the live price, scores it and runs every check."""
+    idea: Idea, circle: Circle, account: Account, rules: Rules, flags: Flags, hourly: Candles
+) -> Cleared[Plan] | Refused | Reason:
+    """Draws the plan at the live price, scores it and runs every check.
+
+    `hourly`: the symbol's closed 1h bars. A `Reason` where structure leaves no place for a stop.
+    """
+    idea = replace(idea, beta=await _beta(circle, hourly))
     quote = await circle.market.quote(idea.symbol)
     instrument = await circle.market.instrument(idea.symbol)
-    equity = account.equity if account.equity is not None else Decimal(0)
-    plan = draw(idea, quote, instrument, equity, rules.limits, circle.clock.now())
+    plan = draw(idea, quote, instrument, account, rules.limits, circle.clock.now())
+    if isinstance(plan, Reason):
+        return plan
     score = opportunity_score(idea.verdict, idea.side, idea.features, plan.reward_risk)
     plan = replace(plan, score=score)
     return examine(Case(plan, quote, instrument, account, flags, rules.limits, circle.clock.now()))
+
+
+async def _beta(circle: Circle, hourly: Candles) -> Decimal | None:
+    """To BTC, whose bars a scan has read already; None where it can't be known, which counts fully."""
+    try:
+        btc = await circle.market.candles(BTC, FRAME, circle.clock.now(), CANDLES)
+    except PerpilotError:
+        return None
+    found = beta_to_btc(hourly, btc)
+    return None if found is None else exact(round(found, BETA_DIGITS))
 
 
 def trade_terms(limits: Limits, fee: Decimal = Decimal("0.0005")) -> TradeTerms:

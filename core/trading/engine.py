@@ -8,7 +8,7 @@ Laws:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from core.trading.approvals import Approvals
 from core.trading.decide import Circle, Rules
 from core.trading.executor import Executor
 from core.trading.scanner import FAULT, Progress, Scan, Scanner, gate_of
+from core.trading.shadow_following import ShadowFollower
 
 log = logging.getLogger("perpilot.engine")
 
@@ -53,6 +54,7 @@ class Engine:
         executor: Executor,
         journal: DeskJournal,
         course: Callable[[], Awaitable[Course]],
+        shadows: ShadowFollower,
     ) -> None:
         self._scanner = scanner
         self._circle = circle
@@ -61,6 +63,7 @@ class Engine:
         self._executor = executor
         self._journal = journal
         self._course = course
+        self._shadows = shadows
         self.last_scan: Scan | None = None
         self._asked: dict[tuple[str, Side], datetime] = {}
         """When a card for this side of this symbol was shown last: the open of that hour."""
@@ -71,40 +74,57 @@ class Engine:
         scan = await self._scanner.scan(course.symbols, course.rules, progress)
         self.last_scan = scan
         await self._tell_faults(scan)
+        refusals = [each.outcome for each in scan.decisions if isinstance(each.outcome, Refused)]
         for place, cleared in enumerate(scan.cleared):
             try:
-                await self._act(cleared.plan, place, course)
+                refused = await self._act(cleared.plan, place, course)
             except PerpilotError as error:
                 # One idea that could not be examined again is no reason to drop the others.
                 log.warning("not acted on: symbol=%s error=%s", cleared.plan.symbol, error)
+                continue
+            if refused is not None:
+                refusals.append(refused)
+        await self._shadow(refusals)
         return scan
 
-    async def _act(self, plan: Plan, place: int, course: Course) -> None:
-        """By the mode that holds at this moment: it may have changed while advisers were thinking."""
+    async def _shadow(self, refusals: Sequence[Refused]) -> None:
+        """A record of what the checks cost; a scan is none the worse without it."""
+        try:
+            await self._shadows.take(refusals)
+        except PerpilotError as error:
+            log.warning("refused ideas are not followed: count=%d error=%s", len(refusals), error)
+
+    async def _act(self, plan: Plan, place: int, course: Course) -> Refused | None:
+        """By the mode that holds at this moment: it may have changed while advisers were thinking.
+
+        `Refused` where the checks no longer let it through.
+        """
         state = await self._journal.account_state(self._keeper.account)
         match state.mode:
             case Mode.WATCH:
                 if place < MAX_SIGNALS:
                     await self._journal.tell([notices.signal(plan)])
             case Mode.SEMI_AUTO:
-                await self._ask(plan, course)
+                return await self._ask(plan, course)
             case Mode.AUTO:
-                await self._trade(plan, course)
+                return await self._trade(plan, course)
+        return None
 
     async def _is_still(self, mode: Mode) -> bool:
         """Asked with the lock held: waiting for it may have taken long."""
         state = await self._journal.account_state(self._keeper.account)
         return state.mode is mode
 
-    async def _ask(self, plan: Plan, course: Course) -> None:
+    async def _ask(self, plan: Plan, course: Course) -> Refused | None:
         async with self._executor.entering:
             if not await self._is_still(Mode.SEMI_AUTO):
-                return
+                return None
             again = await self._again(plan, course)
             if isinstance(again, Cleared):
                 await self._propose(again, course.approval_lifetime_s)
-            else:
-                _log_refusal("no card", again)
+                return None
+            _log_refusal("no card", again)
+            return again
 
     async def _propose(self, cleared: Cleared[Plan], lifetime_s: float) -> None:
         """Once per symbol, side and hour: an answer holds until a new 1h bar can say something new."""
@@ -116,20 +136,20 @@ class Engine:
         if await self._approvals.propose(cleared, lifetime_s):
             self._asked[plan.symbol, plan.side] = hour
 
-    async def _trade(self, plan: Plan, course: Course) -> None:
+    async def _trade(self, plan: Plan, course: Course) -> Refused | None:
         barred = course.auto_barred
         if plan.verdict is None or plan.verdict.is_single:
             barred = barred or "a single adviser's opinion is never traded in auto"
         if barred:
             log.info("auto stays out: symbol=%s why=%s", plan.symbol, barred)
-            return
+            return None
         async with self._executor.entering:
             again = await self._again(plan, course)
             if isinstance(again, Refused):
                 _log_refusal("auto refused", again)
-                return
+                return again
             if not await self._is_still(Mode.AUTO):
-                return
+                return None
             try:
                 entered = await self._executor.enter(again, None, "auto")
                 fault = entered.fault if entered is not None else ""
@@ -139,6 +159,7 @@ class Engine:
             # The trade, if it was recorded, is the guard's now; the owner hears that it was not smooth.
             text = f"{plan.symbol}: the entry did not go through smoothly: {fault}"
             await self._journal.tell([notices.system(f"{plan.id}:entry", text)])
+        return None
 
     async def _again(self, plan: Plan, course: Course) -> Cleared[Plan] | Refused:
         quote = await self._circle.market.quote(plan.symbol)

@@ -18,26 +18,42 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from core.errors import JournalError, NotAllowed, PerpilotError, Throttled
+from core.errors import JournalError, NotAllowed, PerpilotError, Throttled, Unknown
 from core.journal import ApprovalState, TradeJournal
 from core.market import Instrument
 from core.notice import Notice
+from core.opinion import Stance
 from core.plan import Cleared, Plan
 from core.ports import Clock, Market, Outcome, Result, Venue
+from core.risk.breakers import title_of
 from core.risk.limits import Limits
-from core.trade import ExitReason, Intention, IntentState, Order, Purpose, Seen, Trade, Want
-from core.trading import booking, notices
+from core.trade import (
+    ExitReason,
+    Intention,
+    IntentState,
+    Order,
+    Purpose,
+    Seen,
+    StopBy,
+    Trade,
+    Want,
+)
+from core.trading import booking, moving, notices
 from core.trading.changes import outside_changes
 from core.trading.entries import EntryGate
+from core.trading.laddering import targets_filled
 from core.trading.lifecycle import next_step
 from core.trading.looking import Looker
+from core.trading.parts import closed_parts, order_of
 from core.trading.steps import (
     Abandon,
     Book,
     CancelOrder,
     EndPartial,
+    MoveStop,
     Rest,
     Rules,
+    Scene,
     Send,
     Settle,
     Step,
@@ -80,7 +96,11 @@ class Executor:
         gate: EntryGate,
         account: str,
         open_breakers: Callable[[], tuple[str, ...]] = tuple,
+        failed: Callable[[PerpilotError], None] = lambda error: None,
+        booked: Callable[[], None] = lambda: None,
     ) -> None:
+        """`failed` hears of every call of the venue or market that broke a round off, `booked` of every
+        booking, also of one whose writing failed."""
         self._venue = venue
         self._journal = journal
         self._market = market
@@ -89,6 +109,8 @@ class Executor:
         self._gate = gate
         self._account = account
         self._open_breakers = open_breakers
+        self._failed = failed
+        self._booked = booked
         self._looker = Looker(venue, market, clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -96,6 +118,10 @@ class Executor:
         """Client id → trade id, state and note that the journal did not take."""
         self._cancelled: dict[str, datetime] = {}
         self._unsettled: set[str] = set()
+        self._filled: dict[str, int] = {}
+        """Trade id → targets that the newest look showed filled."""
+        self._told_parts: dict[str, str] = {}
+        """Order of a closed part that was told → trade id."""
         self.entering = asyncio.Lock()
         """Held from the examination of a plan until it is entered: two plans never take the same place."""
 
@@ -108,11 +134,21 @@ class Executor:
         """An answer could not be written down: entries must stop."""
         return bool(self._unrecorded)
 
+    def known_instrument(self, symbol: str) -> Instrument | None:
+        """As the newest round read it; None before the first."""
+        return self._instruments.get(symbol)
+
+    def targets_filled(self, trade_id: str) -> int:
+        """As the newest look showed; 0 before the first."""
+        return self._filled.get(trade_id, 0)
+
     def keep_only(self, trades: Sequence[Trade]) -> None:
         """Forgets whatever was remembered of trades that are over."""
         ids = {trade.id for trade in trades}
         self._looker.keep_only(ids)
         self._unsettled &= ids
+        self._filled = {name: count for name, count in self._filled.items() if name in ids}
+        self._told_parts = {name: owner for name, owner in self._told_parts.items() if owner in ids}
         self._unrecorded = {name: row for name, row in self._unrecorded.items() if row[0] in ids}
 
     @property
@@ -161,6 +197,9 @@ class Executor:
         except Throttled:
             self._unsettled.discard(trade.id)  # haste would only lengthen it
             raise
+        except PerpilotError as error:
+            self._failed(error)
+            raise
         settle = self._unsettled.add if isinstance(step, Wait) else self._unsettled.discard
         settle(trade.id)
         return step
@@ -186,18 +225,34 @@ class Executor:
 
     async def _round(self, trade: Trade) -> Step:
         """One look and the one step that follows from it."""
-        rules = await self._rules(trade.symbol)
-        current = await self._current(trade)
-        if current is None:
+        scene = await self._scene(trade)
+        if scene is None:
             return Rest()
-        intents = await self._with_kept_answers(await self._journal.intentions(current.id))
-        seen = await self._looker.look(current, intents, rules)
-        step = next_step(current, intents, seen, rules, self._clock.now())
+        step = next_step(scene.trade, scene.intents, scene.seen, scene.rules, scene.now)
         if isinstance(step, CancelOrder) and self._is_being_cancelled(step.order):
             return Wait("a cancellation is on its way")
         if not isinstance(step, Rest | Wait):
-            await self._perform(step, current, intents, seen)
+            await self._perform(step, scene)
         return step
+
+    async def _scene(self, trade: Trade) -> Scene | None:
+        """One look; what it adds for good is recorded before anything is concluded. None: it is over."""
+        rules = await self._rules(trade.symbol)
+        current = await self._current(trade)
+        if current is None:
+            return None
+        intents = await self._with_kept_answers(await self._journal.intentions(current.id))
+        seen = await self._looker.look(current, intents, rules)
+        position, noted = seen.position, current
+        if position is not None and position.side is current.side and current.want is Want.OPEN:
+            noted = moving.with_sight(current, position, rules.exits)
+        scene = Scene(noted, intents, seen, rules, self._clock.now())
+        parts = closed_parts(scene, self._told_parts.keys())
+        if noted != current or parts:
+            await self._journal.update_trade(noted, parts)
+            self._told_parts.update((order_of(part), noted.id) for part in parts)
+        self._filled[noted.id] = targets_filled(scene)
+        return scene
 
     async def want_closed(self, trade: Trade, reason: ExitReason, share: Decimal, by: str) -> Trade:
         """Records that the owner wants `share` of the position closed; the next round does it.
@@ -216,6 +271,49 @@ class Executor:
             return wanted, [notices.changed(wanted, f"close:{wanted.close_requests}", text)]
 
         return await self.change(trade, closing) or trade
+
+    async def move_stop(
+        self,
+        trade: Trade,
+        price: Decimal,
+        by: StopBy,
+        *,
+        may_loosen: bool,
+        told: str = "",
+        also: Callable[[Trade], Trade] = lambda row: row,
+    ) -> tuple[bool, str]:
+        """Records where somebody wants the stop, after a look; the next round brings it there on the venue.
+
+        (True, old → new and what the trade then makes) or (False, why not). `told` is added to the owner's
+        notice; `also` changes the same row in the same transaction, only where the stop is moved. Raises
+        what a look raises, and `JournalError`: then nothing was changed.
+        """
+        async with self.busy(trade.symbol):
+            scene = await self._scene(trade)
+            if scene is None:
+                return False, f"{trade.symbol}: the trade is over"
+            wanted = moving.asked_stop(scene, price, by, may_loosen=may_loosen)
+            if isinstance(wanted, str):
+                return False, f"{trade.symbol}: {wanted}"
+            return True, await self._move(scene, wanted, told, also)
+
+    async def against_stop(self, trade: Trade, price: Decimal, by: StopBy, *, may_loosen: bool) -> str:
+        """Why `move_stop` would refuse now; empty when it would not. Raises what a look raises."""
+        async with self.busy(trade.symbol):
+            scene = await self._scene(trade)
+            if scene is None:
+                return "the trade is over"
+            wanted = moving.asked_stop(scene, price, by, may_loosen=may_loosen)
+            return wanted if isinstance(wanted, str) else ""
+
+    async def net_if_left(self, trade: Trade) -> Decimal | None:
+        """USDT that leaving now at market would make of the whole trade, costs included, funding not.
+
+        None when no position is shown. Raises what a look raises.
+        """
+        async with self.busy(trade.symbol):
+            scene = await self._scene(trade)
+            return moving.net_if_left(scene, scene.seen.mark) if scene is not None and scene.held else None
 
     async def change(
         self, trade: Trade, changed: Callable[[Trade], tuple[Trade, list[Notice]]]
@@ -237,7 +335,7 @@ class Executor:
         if self.has_unrecorded:
             return "an answer of the venue could not be recorded"
         if names := self._open_breakers():
-            return f"circuit breaker open: {', '.join(names)}"
+            return f"circuit breaker open: {', '.join(map(title_of, names))}"
         return self._gate.text
 
     async def _rules(self, symbol: str) -> Rules:
@@ -251,8 +349,10 @@ class Executor:
         return Rules(
             lot=instrument.lot,
             min_quantity=instrument.min_quantity,
-            emergency_liquidation_distance=limits.emergency_liquidation_distance,
+            tick=instrument.tick,
             max_entry_drift=limits.approval_drift,
+            exits=limits.exits,
+            exit_cost=instrument.taker_fee + limits.slippage,
             entries_closed=self._entries_closed(),
         )
 
@@ -262,7 +362,8 @@ class Executor:
 
     # ------------------------------------------------------------ acting
 
-    async def _perform(self, step: Step, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
+    async def _perform(self, step: Step, scene: Scene) -> None:
+        trade, intents, seen = scene.trade, scene.intents, scene.seen
         log.info("step: trade=%s symbol=%s %s", trade.id, trade.symbol, in_words(step))
         match step:
             case Send(intention) if intention.purpose is Purpose.ENTRY and self._entries_closed():
@@ -276,6 +377,8 @@ class Executor:
             case WantClosed(reason):
                 told = notices.changed(trade, f"leaving:{reason}", f"closing at once: {reason}")
                 await self._journal.update_trade(_closing(trade, reason), [told])
+            case MoveStop():
+                await self._move(scene, step)
             case EndPartial(undone):
                 text = f"a part could not be closed: {undone}"
                 told = notices.changed(trade, f"undone:{trade.close_requests}", text)
@@ -286,6 +389,19 @@ class Executor:
                 ended = [notices.entry_failed(trade, reason)]
                 await self._journal.abandon_trade(trade, reason, self._clock.now(), ended)
 
+    async def _move(
+        self,
+        scene: Scene,
+        move: MoveStop,
+        told: str = "",
+        also: Callable[[Trade], Trade] = lambda row: row,
+    ) -> str:
+        moved = also(moving.with_stop(scene.trade, move.stop, move.by))
+        text = moving.move_in_words(scene, move)
+        said = f"{text} ({told})" if told else text
+        await self._journal.update_trade(moved, [notices.stop_moved(moved, said, scene.now)])
+        return text
+
     async def _send(self, trade: Trade, intention: Intention, told: list[Notice]) -> None:
         """Write-ahead, then one request; whatever comes back, the next look decides."""
         await self._journal.intend(intention, told)
@@ -295,6 +411,7 @@ class Executor:
             case Result.DONE:
                 await self._note(intention, IntentState.DONE, "")
             case Result.UNKNOWN:
+                self._failed(Unknown(f"no answer to {name}"))
                 log.warning("order unknown: id=%s code=%s", name, outcome.code)
             case _:
                 await self._refused(trade, intention, outcome)
@@ -365,7 +482,10 @@ class Executor:
             closed.fees,
             closed.funding,
         )
-        await self._journal.book(closed, seen.fills, payments, trade.opening_equity, told)
+        try:
+            await self._journal.book(closed, seen.fills, payments, trade.opening_equity, told)
+        finally:
+            self._booked()
 
 
 def _closing(trade: Trade, reason: ExitReason) -> Trade:
@@ -400,4 +520,15 @@ def _trade_of(plan: Plan, now: datetime) -> Trade:
         score=plan.score.total,
         regime=plan.regime.value,
         opening_equity=plan.equity,
+        first_stop=plan.stop,
+        cost=plan.cost,
+        atr=plan.atr,
+        beta=plan.beta,
+        advisers=_agreeing(plan),
     )
+
+
+def _agreeing(plan: Plan) -> tuple[str, ...]:
+    """The advisers whose opinion was the plan's side."""
+    opinions = plan.verdict.opinions if plan.verdict is not None else ()
+    return tuple(o.adviser for o in opinions if o.stance == Stance(plan.side.value))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +26,8 @@ from core.trading.approvals import Approvals
 from core.trading.executor import Executor
 from core.trading.exits import share_of_way
 from core.trading.ids import is_ours
+from core.trading.moving import with_extremes
+from core.trading.policies import Policies
 from core.trading.steps import Rest, Wait
 
 log = logging.getLogger("perpilot.guard")
@@ -50,6 +51,7 @@ class Guard:
         keeper: AccountKeeper,
         approvals: Approvals,
         clock: Clock,
+        policies: Policies,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -57,6 +59,7 @@ class Guard:
         self._keeper = keeper
         self._approvals = approvals
         self._clock = clock
+        self._policies = policies
         self._told: set[str] = set()
         self._bare: set[str] = set()
         """Trades whose stop the newest survey did not find."""
@@ -85,6 +88,7 @@ class Guard:
         await self._approvals.expire()
         rows = await self._survey()
         account = await self._keeper.look()
+        bugs += await self._all(*(self._obey(trade, position) for trade, position, _ in rows))
         await self._keeper.record_equity()
         await self._tell_foreign(account)
         if bugs:
@@ -135,6 +139,16 @@ class Guard:
             case _:
                 return ""
 
+    async def _obey(self, trade: Trade, position: Position | None) -> None:
+        """What open breakers want of this trade."""
+        try:
+            changed = await self._policies.apply(trade, position)
+        except PerpilotError as error:
+            log.warning("policy not applied: trade=%s symbol=%s error=%s", trade.id, trade.symbol, error)
+            return
+        if changed is not None:
+            await self._advance(changed)
+
     def _keep_only(self, trades: Sequence[Trade]) -> None:
         """Forgets what was remembered of trades that are over."""
         open_ids = {trade.id for trade in trades}
@@ -149,6 +163,7 @@ class Guard:
             positions = {position.symbol: position for position in await self._venue.positions()}
             orders = await self._venue.open_orders()
         except PerpilotError as error:
+            self._keeper.failures.note(error)
             log.warning("positions unknown: error=%s", str(error))
             return tuple((trade, None, None) for trade in trades)
         rows: list[Row] = []
@@ -173,7 +188,7 @@ class Guard:
         def changed(current: Trade) -> tuple[Trade, list[Notice]]:
             hour = f"{self._clock.now():%Y%m%dT%H}" if is_naked else ""
             news[:] = [n for n in _news(current, position, stop, hour) if n.key not in self._told]
-            return _with_extremes(current, position.mark), list(news)
+            return with_extremes(current, position.mark), list(news)
 
         self._bare.discard(trade.id) if stop is not None else self._bare.add(trade.id)
         noted = await self._executor.change(trade, changed)
@@ -216,7 +231,7 @@ class Guard:
 
 
 def resting_stop(trade: Trade, orders: Sequence[Order]) -> Order | None:
-    """The stop that covers this trade at the venue; the wanted one first while two rest."""
+    """The stop that covers this trade at the venue; while two rest the wanted one, then the larger."""
     stops = [
         order
         for order in orders
@@ -226,17 +241,7 @@ def resting_stop(trade: Trade, orders: Sequence[Order]) -> Order | None:
         and order.side is trade.exit_side
         and is_ours(order.client_id)
     ]
-    return next((order for order in stops if order.trigger == trade.stop), stops[0] if stops else None)
-
-
-def _with_extremes(trade: Trade, mark: Decimal) -> Trade:
-    sign = trade.side.sign
-    best, worst = trade.best_mark, trade.worst_mark
-    if best is None or (mark - best) * sign > 0:
-        best = mark
-    if worst is None or (mark - worst) * sign < 0:
-        worst = mark
-    return replace(trade, best_mark=best, worst_mark=worst)
+    return max(stops, key=lambda order: (order.trigger == trade.stop, order.quantity), default=None)
 
 
 def _news(trade: Trade, position: Position, stop: Order | None, naked_hour: str) -> list[Notice]:

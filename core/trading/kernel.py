@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from core.journal import ShadowJournal
 from core.ports import AdviserPanel, Clock, Market, Venue
 from core.trading.accounts import AccountJournal, AccountKeeper
 from core.trading.approvals import Approvals
@@ -12,8 +14,17 @@ from core.trading.decide import Circle, Compute, Rules
 from core.trading.engine import Course, Engine
 from core.trading.entries import EntryGate
 from core.trading.executor import Executor
+from core.trading.exit_opinion import ExitOpinion
+from core.trading.failures import Failures
 from core.trading.guard import Guard
+from core.trading.policies import Policies
 from core.trading.scanner import Scanner
+from core.trading.shadow_following import ShadowFollower
+from core.trading.watch import MarketWatch
+
+
+class KernelJournal(AccountJournal, ShadowJournal, Protocol):
+    """The parts of the journal that trading writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +34,7 @@ class Ports:
     """The same facts through the guard's own reserve."""
     venue: Venue
     panel: AdviserPanel
-    journal: AccountJournal
+    journal: KernelJournal
     clock: Clock
     compute: Compute
     account: str
@@ -39,15 +50,23 @@ class Kernel:
     guard: Guard
     scanner: Scanner
     engine: Engine
+    exit_opinion: ExitOpinion
+    shadows: ShadowFollower
 
 
 def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], Awaitable[Course]]) -> Kernel:
     """`rules` is asked afresh by everything that runs longer than one decision."""
     gate = EntryGate()
-    circle = Circle(ports.market, ports.panel, ports.clock, ports.compute, ports.account)
-
+    failures = Failures(ports.clock)
+    circle = Circle(ports.market, ports.panel, ports.clock, ports.compute, ports.account, failures.note)
     keeper = AccountKeeper(
-        ports.venue, ports.journal, ports.clock, lambda: rules().limits, gate, ports.account
+        ports.venue,
+        ports.journal,
+        ports.clock,
+        lambda: rules().limits,
+        gate,
+        ports.account,
+        MarketWatch(ports.guard_market, ports.clock, failures),
     )
     executor = Executor(
         ports.venue,
@@ -58,9 +77,14 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
         gate,
         ports.account,
         lambda: tuple(event.name for event in keeper.open_events),
+        failures.note,
+        keeper.note_booking,
     )
+    policies = Policies(executor, lambda: rules().limits, lambda: keeper.open_events)
     approvals = Approvals(ports.journal, keeper, executor, circle)
-    guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock)
+    guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock, policies)
     scanner = Scanner(circle, keeper, ports.journal)
-    engine = Engine(scanner, circle, keeper, approvals, executor, ports.journal, course)
-    return Kernel(gate, circle, keeper, executor, approvals, guard, scanner, engine)
+    shadows = ShadowFollower(ports.journal, ports.market, ports.clock, lambda: rules().limits, ports.account)
+    engine = Engine(scanner, circle, keeper, approvals, executor, ports.journal, course, shadows)
+    exit_opinion = ExitOpinion(circle, ports.venue, ports.journal, executor, guard, rules)
+    return Kernel(gate, circle, keeper, executor, approvals, guard, scanner, engine, exit_opinion, shadows)

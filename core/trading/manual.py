@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from core.advice.score import wanted_leverage
+from core.analysis.beta import FRAME
 from core.analysis.flags import red_flags
 from core.desk import ManualIdea
 from core.market import Quote
-from core.money import ONE
 from core.opinion import Features, Flags
 from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.account import Account
+from core.risk.idea import Idea
 from core.risk.limits import Limits
-from core.risk.planning import DEFAULT_REWARD_RISK, Idea, structural_fraction
 from core.trading.decide import NO_SCORE, Circle, Rules, plan_and_examine, study
 from core.trading.ids import derived
 
@@ -22,21 +21,18 @@ from core.trading.ids import derived
 async def plan_idea(
     idea: ManualIdea, circle: Circle, account: Account, rules: Rules, seed: str
 ) -> Cleared[Plan] | Refused | Reason:
-    """A `Reason` when the words themselves cannot be: a stop on the wrong side, too much risk.
+    """A `Reason` when the words themselves cannot be (a stop on the wrong side, too much risk), or when no
+    stop was named and structure leaves no place for one.
 
     Raises what the market port raises.
     """
     wrong = _impossible(idea, rules.limits)
     if wrong is not None:
         return wrong
-    features, _ = await study(idea.symbol, circle)
-    quote = await circle.market.quote(idea.symbol)
-    stop = _stop_fraction(idea, quote, features, rules.limits)
-    if isinstance(stop, Reason):
-        return stop
-    entry, sign = quote.taking(idea.side), idea.side.sign
-    if idea.target is not None and (idea.target - entry) * sign <= 0:
-        return Reason("target", f"target {idea.target} is on the wrong side of the price {entry}")
+    features, candles = await study(idea.symbol, circle)
+    wrong = _wrong_side(idea, await circle.market.quote(idea.symbol))
+    if wrong is not None:
+        return wrong
     flags = red_flags(features, rules.flags)
     drawn = Idea(
         id=derived("manual", account.name, idea.symbol, seed),
@@ -50,13 +46,11 @@ async def plan_idea(
         score=NO_SCORE,
         leverage_wanted=idea.leverage or wanted_leverage(features.regime, confidence=0.0),
         risk=idea.risk if idea.risk is not None else rules.limits.risk_per_trade,
-        stop_fraction=stop,
-        targets=((stop * DEFAULT_REWARD_RISK, ONE),),
         stop_named=idea.stop,
         target_named=idea.target,
     )
-    outcome = await plan_and_examine(drawn, circle, account, rules, flags)
-    return _with_notes(outcome, flags, features)
+    outcome = await plan_and_examine(drawn, circle, account, rules, flags, candles[FRAME])
+    return outcome if isinstance(outcome, Reason) else _with_notes(outcome, flags, features)
 
 
 def _impossible(idea: ManualIdea, limits: Limits) -> Reason | None:
@@ -72,14 +66,13 @@ def _impossible(idea: ManualIdea, limits: Limits) -> Reason | None:
     return None
 
 
-def _stop_fraction(idea: ManualIdea, quote: Quote, features: Features, limits: Limits) -> Decimal | Reason:
-    """Distance to the named stop, or to the one that the same planning as a scan's would choose."""
-    if idea.stop is None:
-        return structural_fraction(idea.side, features, limits)
+def _wrong_side(idea: ManualIdea, quote: Quote) -> Reason | None:
     entry, sign = quote.taking(idea.side), idea.side.sign
-    if (entry - idea.stop) * sign <= 0:
+    if idea.stop is not None and (entry - idea.stop) * sign <= 0:
         return Reason("stop", f"stop {idea.stop} is on the wrong side of the price {entry}")
-    return (entry - idea.stop) * sign / entry
+    if idea.target is not None and (idea.target - entry) * sign <= 0:
+        return Reason("target", f"target {idea.target} is on the wrong side of the price {entry}")
+    return None
 
 
 def _with_notes(

@@ -11,11 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from core.codec import to_plain
-from core.journal import Approval, ApprovalState
+from core.journal import Approval, ApprovalState, BreakerEvent
 from core.notice import Notice, NoticeKind
 from core.performance import Performance
 from core.plan import Plan
-from core.risk.breakers import CLEARS
+from core.risk.breakers import title_of
 from core.trade import ClosedTrade, Position, Trade
 
 
@@ -78,6 +78,16 @@ def changed(trade: Trade, key: str, text: str) -> Notice:
     return Notice(NoticeKind.CHANGED, f"{trade.id}:{key}", facts, thread=trade.id)
 
 
+def stop_moved(trade: Trade, text: str, at: datetime) -> Notice:
+    """facts: trade (with the new stop), text."""
+    return changed(trade, f"stop:{trade.stop}:{at.isoformat()}", text)
+
+
+def part_closed(trade: Trade, client_id: str, text: str) -> Notice:
+    """facts: trade, text. Told once per order."""
+    return changed(trade, f"part:{client_id}", text)
+
+
 def closed(trade: ClosedTrade) -> Notice:
     """facts: closed."""
     return Notice(NoticeKind.CLOSED, f"{trade.id}:closed", {"closed": to_plain(trade)}, thread=trade.id)
@@ -124,17 +134,23 @@ def outside_change(key: str, text: str, thread: str | None = None) -> Notice:
     return Notice(NoticeKind.OUTSIDE_CHANGE, key, {"text": text}, thread=thread)
 
 
-def breaker_tripped(name: str, value: str, threshold: str, at: datetime) -> Notice:
-    """facts: name, value, threshold, clears."""
-    facts = {"name": name, "value": value, "threshold": threshold, "clears": CLEARS.get(name, "")}
-    return Notice(NoticeKind.BREAKER_TRIPPED, f"breaker:{name}:{at.isoformat()}", facts)
+def breaker_tripped(event: BreakerEvent, clears: str) -> Notice:
+    """facts: name, title, value, threshold, action, clears."""
+    facts = {
+        "name": event.name,
+        "title": title_of(event.name),
+        "value": event.value,
+        "threshold": event.threshold,
+        "action": event.action,
+        "clears": clears,
+    }
+    return Notice(NoticeKind.BREAKER_TRIPPED, f"breaker:{event.name}:{event.created_at.isoformat()}", facts)
 
 
-def breaker_cleared(name: str, by: str, at: datetime) -> Notice:
-    """facts: name, by."""
-    return Notice(
-        NoticeKind.BREAKER_CLEARED, f"breaker:{name}:clear:{at.isoformat()}", {"name": name, "by": by}
-    )
+def breaker_cleared(name: str, by: str, at: datetime, reason: str = "") -> Notice:
+    """facts: name, title, by, reason."""
+    facts = {"name": name, "title": title_of(name), "by": by, "reason": reason}
+    return Notice(NoticeKind.BREAKER_CLEARED, f"breaker:{name}:clear:{at.isoformat()}", facts)
 
 
 def ai_degraded(key: str, silent: Sequence[str], answered: int) -> Notice:

@@ -16,6 +16,7 @@ from core.errors import PerpilotError
 from core.journal import DecisionRecord, DeskJournal, ScanRecord
 from core.plan import Cleared, Decision, Plan, Reason, Refused, StayOut
 from core.risk.account import Account
+from core.risk.ceilings import account_share
 from core.trading.accounts import AccountKeeper
 from core.trading.decide import Circle, Rules, Trail, decide
 from core.trading.ids import derived
@@ -115,7 +116,8 @@ class Scanner:
             quote = await self._circle.market.quote(symbol)
         except PerpilotError:
             return reasons  # `decide` meets the same error and reports it as such
-        reason = unsizeable(instrument, quote, account.equity, rules.limits)
+        share = account_share(account, rules.limits)
+        reason = unsizeable(instrument, quote, account.equity, rules.limits, share)
         if reason is None:
             return reasons
         small.append((symbol, reason.mend or reason.text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,8 +16,10 @@ from core.trade import (
     OrderStatus,
     Purpose,
     Seen,
+    StopBy,
     Trade,
 )
+from core.trading.exits import ExitRules
 from core.trading.ids import is_ours
 
 SOON_S = 1.0
@@ -32,9 +34,13 @@ CLOCK_JITTER_S = 2.0
 class Rules:
     lot: Decimal
     min_quantity: Decimal
-    emergency_liquidation_distance: Decimal
+    tick: Decimal
     max_entry_drift: Decimal
     """Fraction of the reference price; an entry found unsent further away is given up."""
+    exits: ExitRules = field(default_factory=ExitRules)
+    """The rule book's numbers."""
+    exit_cost: Decimal = ZERO
+    """Taker fee and slippage of leaving at market, fraction of the price."""
     entries_closed: str = ""
     """Why no entry may be sent at all now; empty when one may."""
     entry_window_s: float = 60.0
@@ -78,6 +84,15 @@ class WantClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveStop:
+    """Record where the stop belongs from now on; the next steps bring it there."""
+
+    stop: Decimal
+    """On the tick."""
+    by: StopBy
+
+
+@dataclass(frozen=True, slots=True)
 class EndPartial:
     """The partial close that the owner asked for is over."""
 
@@ -114,7 +129,7 @@ class Rest:
     """What was asked for in this round and could not be."""
 
 
-Step = Send | Settle | CancelOrder | WantClosed | EndPartial | Book | Abandon | Wait | Rest
+Step = Send | Settle | CancelOrder | WantClosed | MoveStop | EndPartial | Book | Abandon | Wait | Rest
 
 
 def in_words(step: Step) -> str:
@@ -132,6 +147,8 @@ def in_words(step: Step) -> str:
             return f"cancel kind={order.kind.value} qty={order.quantity} trigger={order.trigger}"
         case WantClosed(reason):
             return f"want_closed reason={reason.value}"
+        case MoveStop(stop, by):
+            return f"move_stop stop={stop} by={by.value}"
         case EndPartial(undone):
             return f"end_partial undone={undone!r}"
         case Abandon(reason) | Wait(reason):

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from bot.book import CHOICES, SettingsBook, auto_barred, chat_changes, limits_of, require_paper
+from bot.book import CHOICES, SettingsBook, auto_barred, chat_changes, require_paper
+from bot.limits import exit_rules_of, flag_limits_of, limits_of
 from bot.settings import SettingsError, load_settings, spec_of, specs, with_chat_change
+from core.analysis.flags import FlagLimits
 from core.errors import JournalError
 from core.journal import SettingChange
-from core.risk.limits import Limits
+from core.risk.limits import BreakerLimits, Limits, Policy
 from core.sim.clock import VirtualClock
+from core.trading.exits import ExitRules
 from tests.core.builders import NOW, PAPER, D
 
 KEYS = {"ANTHROPIC_API_KEY": "sk-ant-0123456789abcdef", "OPENAI_API_KEY": "sk-0123456789abcdef0123"}
@@ -227,24 +230,147 @@ RISK_FIELDS = {
 }
 
 
-@pytest.mark.parametrize("name", list(RISK_FIELDS))
-def test_every_risk_setting_moves_exactly_its_own_limit(name: str) -> None:
-    field, text, value = RISK_FIELDS[name]
-    before, after = limits_of(load_settings({})), limits_of(load_settings({name: text}))
+GUARDING_FIELDS: dict[str, tuple[str, str, object]] = {
+    "STOP_SWING_ATR": ("exits.swing_margin_atr", "0.5", 0.5),
+    "STOP_ROUND_ATR": ("exits.round_margin_atr", "0.2", 0.2),
+    "STOP_COST_MULTIPLE": ("exits.cost_multiple", "4", 4.0),
+    "EMERGENCY_LIQUIDATION_PERCENT": ("exits.nearest_liquidation", "0.06", 0.06),
+    "SCALP_STOP_PERCENT": ("exits.scalp_stop", "0.06", 0.06),
+    "SWING_STOP_PERCENT": ("exits.swing_stop", "0.075", 0.075),
+    "SWING_STOP_MOST_PERCENT": ("exits.swing_stop_most", "0.09", 0.09),
+    "SWING_HORIZON_HOURS": ("exits.swing_horizon_h", "12", 12.0),
+    "STOP_ATR": ("exits.stop_atr", "3", 3.0),
+    "BREAK_EVEN_AFTER": ("exits.break_even_after", "2", 2),
+    "TRAILING_ATR": ("exits.trail_atr", "3", 3.0),
+    "TRAILING_PERCENT": ("exits.trail_fraction", "0.02", 0.02),
+    "TRAILING_ARM_R": ("exits.arm_r", "1.5", 1.5),
+    "TRAILING_STEP_R": ("exits.step_r", "0.2", 0.2),
+    "TIME_STOP_HOURS": ("exits.time_stop_h", "48", 48.0),
+    "TARGETS": ("targets", "2:1", ((D(2), D(1)),)),
+    "MIN_REWARD_RISK": ("min_reward_risk", "1.8", D("1.8")),
+    "EXIT_OPINION": ("is_exit_opinion_on", "false", False),
+    "MIN_LIQUIDATION_PERCENT": ("min_liquidation_distance", "0.12", D("0.12")),
+    "LIQUIDATION_PER_STOP": ("liquidation_per_stop", "3", D(3)),
+    "FULL_SIZE_CONFIDENCE": ("full_confidence", "0.85", 0.85),
+    "BAND_SIZE": ("band_size", "0.5", D("0.5")),
+    "YELLOW_DRAWDOWN_PERCENT": ("yellow_drawdown", "0.04", D("0.04")),
+    "YELLOW_SIZE": ("yellow_size", "0.4", D("0.4")),
+    "ORANGE_DRAWDOWN_PERCENT": ("orange_drawdown", "0.09", D("0.09")),
+    "PROBE_SIZE": ("probe_size", "0.3", D("0.3")),
+    "VOLATILE_SIZE": ("volatile_size", "0.3", D("0.3")),
+    "SAME_DIRECTION_PERCENT": ("same_direction_share", "0.5", D("0.5")),
+    "SLIPPAGE_PERCENT": ("slippage", "0.001", D("0.001")),
+    "MAX_SPREAD_PERCENT": ("max_spread", "0.001", D("0.001")),
+    "ROLLING_LOSS_LIMIT_PERCENT": ("breakers.rolling_loss", "0.08", D("0.08")),
+    "CONSECUTIVE_LOSS_HOURS": ("breakers.consecutive_cooldown_h", "48", 48.0),
+    "LIQUIDATION_RISK_PERCENT": ("breakers.liquidation_distance", "0.08", D("0.08")),
+    "STALE_DATA_SECONDS": ("breakers.stale_data_s", "120", 120.0),
+    "EXCHANGE_ERRORS": ("breakers.exchange_errors", "4", 4),
+    "PRICE_SHOCK_ATR": ("breakers.price_shock_atr", "4", 4.0),
+    "FUNDING_EXTREME_PERCENT": ("breakers.funding_per_8h", "0.002", 0.002),
+    "BREAKER_COOLDOWN_MINUTES": ("breakers.cooldown_s", "30", 1800.0),
+}
+FLAG_FIELDS: dict[str, tuple[str, str, object]] = {
+    "FLAG_RSI": ("is_rsi_on", "false", False),
+    "FLAG_RSI_LOW": ("rsi_low", "25", 25.0),
+    "FLAG_RSI_HIGH": ("rsi_high", "75", 75.0),
+    "FLAG_VOLUME": ("is_volume_on", "false", False),
+    "FLAG_VOLUME_RATIO": ("min_volume_ratio", "0.6", 0.6),
+    "FLAG_MIDDLE": ("is_middle_on", "false", False),
+    "FLAG_MIDDLE_SHARE": ("middle_share", "0.4", 0.4),
+    "FLAG_DIVERGENCE": ("is_divergence_on", "false", False),
+    "FLAG_VOLATILE": ("is_volatile_on", "false", False),
+    "FLAG_TIMEFRAMES": ("is_timeframes_on", "false", False),
+    "FLAG_TIMEFRAMES_COUNT": ("min_frames_leaning", "3", 3),
+    "FLAG_FUNDING": ("is_funding_on", "false", False),
+    "FLAG_FUNDING_PERCENT": ("max_funding_per_8h", "0.0005", 0.0005),
+}
+ALSO = {"MIN_PROFIT_USD": {"exits.min_profit_usd"}}
+"""The rule book keeps a float of its own of the same number."""
 
-    changed = {f.name for f in fields(Limits) if getattr(before, f.name) != getattr(after, f.name)}
-    assert changed == {field}
+
+def flat(limits: Limits) -> dict[str, object]:
+    """Every number by name; those of the rule book and the breakers with their group's."""
+    found: dict[str, object] = {}
+    for entry in fields(Limits):
+        value = getattr(limits, entry.name)
+        if entry.name == "exits":
+            found |= {f"exits.{name}": number for name, number in value._asdict().items()}
+        elif entry.name == "breakers":
+            found |= {f"breakers.{part.name}": getattr(value, part.name) for part in fields(value)}
+        else:
+            found[entry.name] = value
+    return found
+
+
+@pytest.mark.parametrize("name", [*RISK_FIELDS, *GUARDING_FIELDS])
+def test_every_risk_setting_moves_exactly_its_own_limit(name: str) -> None:
+    field, text, value = (RISK_FIELDS | GUARDING_FIELDS)[name]
+    before, after = flat(limits_of(load_settings({}))), flat(limits_of(load_settings({name: text})))
+
+    assert {key for key in before if before[key] != after[key]} == {field} | ALSO.get(name, set())
+    assert after[field] == value
+
+
+@pytest.mark.parametrize("name", list(FLAG_FIELDS))
+def test_every_red_flag_can_be_switched_and_its_threshold_set(name: str) -> None:
+    field, text, value = FLAG_FIELDS[name]
+    before, after = flag_limits_of(load_settings({})), flag_limits_of(load_settings({name: text}))
+
+    assert {f.name for f in fields(before) if getattr(before, f.name) != getattr(after, f.name)} == {field}
     assert getattr(after, field) == value
+
+
+@pytest.mark.parametrize("name", [name for name, _ in BreakerLimits().policies])
+def test_every_breaker_has_its_own_policy(name: str) -> None:
+    limits = limits_of(load_settings({f"{name.upper()}_POLICY": "flatten"})).breakers
+
+    assert limits.policy(name) is Policy.FLATTEN
+    assert [key for key, policy in limits.policies if policy is Policy.FLATTEN] == [name]
 
 
 def test_no_risk_setting_is_left_without_a_limit() -> None:
     elsewhere = {"USE_PAPER_TRADING", "POSITION_CHECK_SECONDS"}
+    known = set(RISK_FIELDS) | set(GUARDING_FIELDS) | set(FLAG_FIELDS)
 
-    assert {spec.name for spec in specs() if spec.is_risk} == set(RISK_FIELDS) | elsewhere
+    assert {spec.name for spec in specs() if spec.is_risk} <= known | elsewhere
 
 
 def test_limits_without_any_setting_are_the_documented_defaults() -> None:
     assert limits_of(load_settings({})) == Limits()
+    assert exit_rules_of(load_settings({})) == ExitRules()
+    assert flag_limits_of(load_settings({})) == FlagLimits()
+
+
+def test_every_number_of_the_rule_book_and_the_limits_has_a_setting() -> None:
+    fixed = {"max_quote_age_s", "max_bars_age_s", "min_profit_in_r", "breakers.error_window_s"}
+    policies = {"breakers.policies"}
+    settable = {field for field, _, _ in (RISK_FIELDS | GUARDING_FIELDS).values()}
+
+    assert set(flat(Limits())) == settable | fixed | policies | {"exits.min_profit_usd"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1.5",
+        "1.5:0.5",
+        "3:0.5,1.5:0.5",
+        "1.5:0.6,3:0.5",
+        "0:1",
+        "1:-1,2:2",
+        "1:0.2,2:0.2,3:0.2,4:0.2,5:0.2",
+    ],
+)
+def test_a_ladder_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        with_chat_change(load_settings({}), "TARGETS", text)
+
+
+def test_drawdown_tiers_ascend() -> None:
+    with pytest.raises(SettingsError, match="YELLOW_DRAWDOWN_PERCENT"):
+        load_settings({"YELLOW_DRAWDOWN_PERCENT": "0.15"})
 
 
 @pytest.mark.parametrize("name", list(CHOICES))

@@ -29,6 +29,7 @@ from bot.cards import (
     sentence,
     visible_length,
 )
+from bot.cards_breakers import breakers_card, clearing_question
 from bot.cards_help import help_card, start_card
 from bot.cards_ideas import (
     analysis_card,
@@ -55,9 +56,9 @@ from bot.cards_numbers import (
     usdt,
 )
 from bot.cards_performance import history_card, metrics_card, period_card
-from bot.cards_settings import change_card, setting_card, settings_card
+from bot.cards_risk import risk_card
+from bot.cards_settings import change_card, section_card, sections_card, setting_card
 from bot.cards_status import (
-    breakers_card,
     close_all_question,
     close_question,
     doctor_card,
@@ -122,6 +123,7 @@ def every_card(text: str) -> Iterator[Card]:
     yield positions_card(view)
     yield start_card(view, may_act=True)
     yield breakers_card(view.breakers, (bad(samples.breaker_event()),))
+    yield clearing_question(view.breakers[0], "a reason of a person <b>")
     yield doctor_card(bad(samples.doctor_lines()))
     yield version_card(bad(samples.version()))
     yield close_question(estimate, badge(text, is_paper=False))
@@ -138,9 +140,11 @@ def every_card(text: str) -> Iterator[Card]:
     yield why_card(bad(samples.scan_report()))
     yield why_symbol_card(bad(samples.decision_record()))
     yield metrics_card(bad(samples.metrics()), text, is_paper=True)
+    yield risk_card(bad(samples.risk_view()), text, is_paper=False)
     yield period_card(replace(samples.period(), by_symbol={text: (1, Decimal(1))}), text, is_paper=False)
     yield history_card([bad(samples.closed_trade(note="n"))] * 30, text, is_paper=True)
-    yield settings_card(bad(samples.settings_views()))
+    yield sections_card(bad(samples.settings_views()))
+    yield section_card(text, bad(samples.settings_views()))
     yield setting_card(bad(samples.settings_views())[0])
     yield change_card(ProposedChange(text, text, text, text, raises_risk=True))
     yield help_card({text: [(text, text)]})
@@ -180,8 +184,8 @@ def sample_notices() -> list[Notice]:
         notices.near_stop(trade, Decimal(64000)),
         notices.liquidation_ladder(trade, position, 25),
         notices.outside_change("k4", "a position in SOL"),
-        notices.breaker_tripped("daily_loss", "11 %", "10 %", samples.NOW),
-        notices.breaker_cleared("daily_loss", "telegram:1001", samples.NOW),
+        notices.breaker_tripped(samples.breaker_event(), "at 00:00 UTC, or when you acknowledge it"),
+        notices.breaker_cleared("daily_loss", "telegram:1001", samples.NOW, "known"),
         notices.ai_degraded("k5", ["Claude: timeout"], 1),
         notices.summary("k6", "weekly", performance([closed], [], Decimal(100)), Decimal("101.5")),
     ]
@@ -271,6 +275,24 @@ def test_an_empty_card_is_still_a_message() -> None:
     assert pages(Card((Block(()),))) != [""]
 
 
+def test_a_plan_says_what_funding_it_counts_on_and_what_cut_its_size() -> None:
+    shown = replace(
+        samples.approval(),
+        plan=replace(
+            samples.plan(),
+            funding_cost=Decimal("0.0018"),
+            beta=Decimal("0.62"),
+            notes=("size × 0.75: confidence 0.76 is under 0.80",),
+        ),
+    )
+
+    words = plain(approval_card(shown, is_paper=True).html)
+
+    assert "Expected funding until the exit: -0.13 USDT, in both figures" in words  # 0.18 % of 67.32
+    assert "beta to BTC 0.62" in words
+    assert "size × 0.75: confidence 0.76 is under 0.80" in words
+
+
 def test_the_approval_card_says_everything_the_owner_must_know() -> None:
     words = plain(approval_card(samples.approval(), is_paper=True).html)
 
@@ -286,7 +308,8 @@ def test_the_approval_card_says_everything_the_owner_must_know() -> None:
         "If targets are met: +5.57 USDT after fees",
         "Liquidation 45,200",
         "Reward ÷ risk 1.6",
-        "Effective leverage 0.67x",
+        "Effective leverage 0.67x of equity 100.00 USDT · applied 3x, asked for 5x",
+        "beta to BTC n/a",
         "Claude: long 82%",
         "DeepSeek: no answer (timeout)",
         "higher highs on rising volume",
@@ -369,7 +392,7 @@ def test_unknown_is_never_zero() -> None:
 def test_a_rate_stands_beside_its_sample_size() -> None:
     words = plain(metrics_card(samples.metrics(), "paper", is_paper=True).html)
 
-    assert "Win rate 50.0% (n=2)" in words
+    assert "Win rate 50.0% (n=2, 16–84%)" in words
     assert "win rate n/a (n=0)" in words
 
 
@@ -416,6 +439,6 @@ def test_what_a_decision_stood_on_is_shown_with_it() -> None:
 def test_what_cannot_be_sized_is_named_with_its_mend_in_settings_and_scan() -> None:
     small = (("LINK/USDT:USDT", "RISK_PER_TRADE=0.0525"),)
 
-    shown = settings_card([], small)
+    shown = sections_card([], small)
 
     assert any("LINK: RISK_PER_TRADE=0.0525" in line for block in shown.blocks for line in block.lines)

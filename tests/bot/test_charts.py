@@ -27,6 +27,8 @@ from bot.charts_candles import MIN_CANDLE_SHARE, Line, price_range
 from bot.charts_equity import drawdown
 from bot.charts_look import decimals_of, price_words, tick_decimals, time_ticks
 from bot.charts_tags import spread_apart
+from core.desk import Bar
+from core.growth import CurvePoint
 from core.market import Candles
 
 SIZE = (2000, 1280)
@@ -96,6 +98,15 @@ async def charts() -> AsyncIterator[ChartWorker]:
         yield shared
 
 
+def curve(points: Sequence[tuple[datetime, float]], flows: Sequence[float] | None = None) -> list[CurvePoint]:
+    """Grown from the first equity; what flowed is left out of the growth."""
+    paid = flows or [0.0] * len(points)
+    return [
+        CurvePoint(at, equity, flow, (equity - flow) / points[0][1])
+        for (at, equity), flow in zip(points, paid, strict=True)
+    ]
+
+
 def script(text: str) -> tuple[str, ...]:
     """A worker that misbehaves."""
     return (sys.executable, "-c", text)
@@ -148,8 +159,8 @@ async def test_an_equity_curve_is_drawn_in_the_colour_of_its_outcome(charts: Cha
     up = [(START + timedelta(hours=i), 1000.0 + 5 * i - 20 * (i % 3)) for i in range(30)]
     down = [(at, 2000.0 - equity) for at, equity in up]
 
-    risen = pixels(await charts.equity_png(up, "Equity"))
-    fallen = pixels(await charts.equity_png(down, "Equity"))
+    risen = pixels(await charts.equity_png(curve(up), "Equity"))
+    fallen = pixels(await charts.equity_png(curve(down), "Equity"))
 
     assert count_of(GREEN, risen) > 2_000
     assert count_of(GREEN, fallen) < 100
@@ -159,8 +170,8 @@ async def test_an_equity_curve_is_drawn_in_the_colour_of_its_outcome(charts: Cha
 @pytest.mark.asyncio(loop_scope="module")
 async def test_without_two_points_the_picture_says_that_nothing_is_closed_yet(charts: ChartWorker) -> None:
     none = pixels(await charts.equity_png([], "Equity"))
-    opening = pixels(await charts.equity_png([(START, 1000.0)], "Equity"))
-    two = pixels(await charts.equity_png([(START, 1000.0), (START, 990.0)], "Equity"))
+    opening = pixels(await charts.equity_png(curve([(START, 1000.0)]), "Equity"))
+    two = pixels(await charts.equity_png(curve([(START, 1000.0), (START, 990.0)]), "Equity"))
 
     words = np.s_[560:740, 700:1300]
     assert (none[words] > 150).sum() > 1_000
@@ -172,7 +183,57 @@ async def test_without_two_points_the_picture_says_that_nothing_is_closed_yet(ch
 async def test_more_points_than_fit_are_thinned(charts: ChartWorker) -> None:
     many = [(START + timedelta(minutes=i), 1000.0 + i % 7) for i in range(MAX_POINTS * 3)]
 
-    pixels(await charts.equity_png(many, "Equity"))
+    pixels(await charts.equity_png(curve(many), "Equity"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_money_paid_in_is_marked_and_makes_no_drawdown(charts: ChartWorker) -> None:
+    points = [(START + timedelta(hours=i), 1000.0 + 500 * (i >= 10) - 400 * (i >= 20)) for i in range(30)]
+    paid = [500.0 * (i >= 10) - 400 * (i >= 20) for i in range(30)]
+
+    flowing = pixels(await charts.equity_png(curve(points, paid), "Equity"))
+    falling = pixels(await charts.equity_png(curve(points), "Equity"))
+
+    assert count_of(BLUE, flowing) > 200 + count_of(BLUE, falling)
+    assert count_of(RED, falling) > 200 + count_of(RED, flowing)
+
+
+def bars(*shares: float | None) -> list[Bar]:
+    limits = [Bar("Limits", f"Breaker {i}", share, "words", "limit") for i, share in enumerate(shares)]
+    return [*limits, Bar("Equity", "Margin in use", 0.5, "50 %", "margin")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_bars_of_risk_are_coloured_by_how_much_of_a_limit_is_used(charts: ChartWorker) -> None:
+    calm = pixels(await charts.risk_png(bars(0.3), "Risk", "words"))
+    warm = pixels(await charts.risk_png(bars(0.6), "Risk", "words"))
+    hot = pixels(await charts.risk_png(bars(1.7), "Risk", "words"))
+
+    for picture, colour in ((calm, GREEN), (warm, ORANGE), (hot, RED)):
+        counts = {each: count_of(each, picture) for each in (GREEN, ORANGE, RED)}
+        assert max(counts, key=lambda each: counts[each]) == colour
+        assert counts[colour] > 20_000
+        assert count_of(BLUE, picture) > 20_000
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_unknown_bar_is_drawn_neither_empty_nor_full(charts: ChartWorker) -> None:
+    unknown = pixels(await charts.risk_png(bars(None), "Risk", ""))
+    nan = pixels(await charts.risk_png(bars(float("nan")), "Risk", ""))
+    empty = pixels(await charts.risk_png(bars(0.0), "Risk", ""))
+
+    assert np.array_equal(unknown, nan)
+    assert not np.array_equal(unknown, empty)
+    assert count_of(GREEN, unknown) == count_of(GREEN, empty) == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_bars_with_hostile_words_are_drawn_and_none_at_all_are_refused(charts: ChartWorker) -> None:
+    words = "$x^{$ <b> " + "W" * 5000
+    pixels(await charts.risk_png([Bar(words, words, 0.4, words, words)] * 40, words, words))
+
+    with pytest.raises(ChartUnavailable, match="nothing to draw"):
+        await charts.risk_png([], "Risk", "")
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -200,9 +261,9 @@ async def test_what_cannot_be_drawn_is_refused_and_the_worker_lives_on(charts: C
     with pytest.raises(ChartUnavailable, match="above zero"):
         await charts.candles_png(market(), [("Stop", Decimal(0), "stop")], "BTC")
     with pytest.raises(ChartUnavailable, match="order of time"):
-        await charts.equity_png([(START, 1.0), (START - timedelta(hours=1), 2.0)], "Equity")
+        await charts.equity_png(curve([(START, 1.0), (START - timedelta(hours=1), 2.0)]), "Equity")
     with pytest.raises(ChartUnavailable, match="finite"):
-        await charts.equity_png([(START, 1.0), (START, float("nan"))], "Equity")
+        await charts.equity_png(curve([(START, 1.0), (START, float("nan"))]), "Equity")
 
     await charts.candles_png(market(), [], "BTC")
     assert charts.pid == pid
@@ -211,7 +272,7 @@ async def test_what_cannot_be_drawn_is_refused_and_the_worker_lives_on(charts: C
 @pytest.mark.asyncio(loop_scope="module")
 async def test_moments_without_a_time_zone_are_refused(charts: ChartWorker) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        await charts.equity_png([(START.replace(tzinfo=None), 1.0)], "Equity")
+        await charts.equity_png(curve([(START.replace(tzinfo=None), 1.0)]), "Equity")
 
 
 async def test_pictures_asked_for_together_are_all_drawn_by_one_worker() -> None:
@@ -415,10 +476,10 @@ def test_there_are_never_more_times_than_fit(first: int, span: int) -> None:
 
 
 def test_drawdown_is_measured_from_the_highest_so_far() -> None:
-    fall = drawdown(np.array([100.0, 120.0, 90.0, 121.0, -5.0]))
+    fall = drawdown(np.array([1.0, 1.2, 0.9, 1.21, 0.0]))
 
-    np.testing.assert_allclose(fall, [0, 0, 0.25, 0, 126 / 121])
+    np.testing.assert_allclose(fall, [0, 0, 0.25, 0, 1])
 
 
-def test_drawdown_of_an_account_that_never_had_anything_is_zero() -> None:
-    np.testing.assert_array_equal(drawdown(np.array([0.0, -5.0])), [0, 0])
+def test_a_curve_that_begins_below_its_opening_begins_in_a_drawdown() -> None:
+    np.testing.assert_allclose(drawdown(np.array([0.8, 0.9])), [0.2, 0.1])

@@ -24,10 +24,13 @@ class Counter:
         self.breaks = ""
         self.kernel = world.boot(self._hook)
         supervisor: Any = SimpleNamespace(next_in_s=lambda name: None, views=tuple)
-        book: Any = SimpleNamespace(settings=SimpleNamespace(decider=SimpleNamespace(value="ai")))
+        decider = SimpleNamespace(decider=SimpleNamespace(value="ai"))
+        book: Any = SimpleNamespace(settings=decider, rules=world.rules)
         self.board = StatusBoard(self.kernel, book, supervisor, world.clock, state, "paper venue", ())
         nothing: Any = None
-        reach = Reach(nothing, self.board, book, nothing, nothing, lambda loop: None)
+        reach = Reach(
+            nothing, self.board, book, nothing, nothing, lambda loop: None, nothing, nothing, nothing
+        )
         journal: Any = Watched(world.journal, self._hook, "journal")
         self.desk = TradingDesk(self.kernel, journal, world.clock, reach, PAPER)
 

@@ -25,8 +25,9 @@ from core.opinion import (
 from core.plan import Cleared, Origin, Plan, ScoreTerms
 from core.risk.account import Account, OpenRisk
 from core.risk.checks import Case, examine
+from core.risk.idea import Idea
 from core.risk.limits import Limits
-from core.risk.planning import Idea, draw
+from core.risk.planning import draw
 from core.trade import (
     Balance,
     ClosedTrade,
@@ -145,7 +146,7 @@ def an_opinion(adviser: str = "claude", side: Side | None = Side.LONG, **fields:
         p_target_first=0.55 if side else None,
         stop_atr=5.0 if side else None,
         target_atr=11.0 if side else None,
-        horizon_bars=96 if side else None,
+        horizon_bars=48 if side else None,
         reasons=("trend with volume",),
         evidence=("1h.adx=31",),
         invalidation="a close beyond the swing" if side else "",
@@ -209,8 +210,6 @@ def an_idea(side: Side = Side.LONG, **fields: Any) -> Idea:
         score=opportunity_score(a_verdict(side), side, some_features(side), D(2)),
         leverage_wanted=5,
         risk=D("0.02"),
-        stop_fraction=D("0.05"),
-        targets=((D("0.11"), D(1)),),
     )
     return replace(made, **fields)
 
@@ -232,18 +231,20 @@ def a_plan(
     quote: Quote | None = None,
     instrument: Instrument | None = None,
     equity: Any = 1000,
+    account: Account | None = None,
     limits: Limits | None = None,
     **fields: Any,
 ) -> Plan:
-    """Drawn by the real planning; `fields` then overwrite figures, consistent or not."""
+    """Drawn by the real planning before a flat account; `fields` then overwrite figures, true or not."""
     made = draw(
         idea or an_idea(side),
         quote or a_quote(),
         instrument or an_instrument(),
-        D(str(equity)),
+        account or an_account(equity),
         limits or Limits(),
         NOW,
     )
+    assert isinstance(made, Plan), made
     return replace(made, **fields)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -97,6 +97,31 @@ def test_equal_values_give_equal_text_whatever_their_order_or_zone() -> None:
 
     assert one == other
     assert to_text(one) == to_text(other)
+
+
+class Place(NamedTuple):
+    row: int
+    price: Decimal = D(7)
+    back: Place | None = None
+
+
+def test_a_named_tuple_survives_text_by_the_names_of_its_fields() -> None:
+    value = Place(1, D("2.50"), Place(2))
+
+    assert from_text(Place, to_text(value)) == value
+    assert json.loads(to_text(Place(1))) == {"row": 1, "price": "7", "back": None}
+    assert from_text(Place, '{"row": 3}') == Place(3, D(7), None)
+    with pytest.raises(ValueError, match="not a Place"):
+        from_text(Place, '[1, "7", null]')
+
+
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+def test_a_word_without_fields_survives_text() -> None:
+    assert from_text(Nothing, to_text(Nothing())) == Nothing()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from core.codec import from_plain, to_plain
 from core.journal import EquityPoint
-from core.performance import by_key, daily_returns, equity_path, max_drawdown, performance
+from core.performance import Performance, by_key, performance
 from tests.core.builders import BTC, SOL, D, a_closed_trade, later
 
 DAY_ONE = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
@@ -72,7 +73,7 @@ def test_a_trade_of_exactly_nothing_is_neither_won_nor_lost() -> None:
     assert (found.trades, found.wins, found.losses, found.win_rate) == (2, 1, 0, 0.5)
 
 
-def test_sharpe_and_sortino_by_hand() -> None:
+def test_the_ratios_come_from_the_recorded_equity() -> None:
     # From 1000: +10 %, -10 %, +20 %, 0 %, -5 %: mean 3 %.
     curve = days(1100, 990, 1188, 1188, "1128.6")
 
@@ -83,40 +84,17 @@ def test_sharpe_and_sortino_by_hand() -> None:
     # falls only: 100 + 25 = 125 over n = 5, so 5 %
     assert found.sortino == pytest.approx(0.03 / 0.05 * sqrt(365))
     assert found.max_drawdown == pytest.approx(0.1)
+    # 1188 was reached on day 3 and never again until day 5; 1100 of day 1 on day 3
+    assert found.drawdown_days == pytest.approx(2.0)
+    assert found.days == 5
+    assert found.calmar is None
 
 
-def test_fewer_than_five_days_give_no_ratio() -> None:
-    found = performance([], days(1100, 990, 1188, 1100), D(1000))
+def test_without_a_curve_no_ratio_is_made_up() -> None:
+    found = performance(trades(*[10, -5] * 40), [], D(1000))
 
-    assert (found.sharpe, found.sortino) == (None, None)
-
-
-def test_equal_days_have_no_deviation_and_so_no_ratio() -> None:
-    curve = days(*(D(1000) * D("1.01") ** i for i in range(1, 8)))
-
-    found = performance([], curve, D(1000))
-
-    assert (found.sharpe, found.sortino) == (None, None)
-
-
-def test_only_gains_have_a_sharpe_but_no_sortino() -> None:
-    found = performance([], days(1010, 1030, 1040, 1070, 1080), D(1000))
-
-    assert found.sharpe is not None and found.sharpe > 0
-    assert found.sortino is None
-
-
-def test_a_day_is_its_last_equity_and_missing_days_make_one_return() -> None:
-    curve = [*days(1500, 1100, every_h=1), EquityPoint(DAY_ONE + timedelta(days=3), D(990), D(0))]
-
-    assert daily_returns(curve, D(1000)) == pytest.approx([0.1, -0.1])
-
-
-def test_days_begin_at_midnight_utc() -> None:
-    before = EquityPoint(datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC), D(1100), D(0))
-    after = EquityPoint(datetime(2026, 3, 2, 0, 0, tzinfo=UTC), D(1210), D(0))
-
-    assert daily_returns([before, after], D(1000)) == pytest.approx([0.1, 0.1])
+    assert (found.sharpe, found.sortino, found.calmar, found.days) == (None, None, None, 0)
+    assert found.max_drawdown > 0
 
 
 def test_a_fall_below_the_opening_equity_is_a_drawdown_though_no_point_shows_the_peak() -> None:
@@ -125,28 +103,75 @@ def test_a_fall_below_the_opening_equity_is_a_drawdown_though_no_point_shows_the
     assert found.max_drawdown == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(
-    ("equities", "expected"),
-    [
-        ((), 0.0),
-        ((100,), 0.0),
-        ((100, 120, 90, 150, 120), 0.25),
-        ((100, 50, 200, 150), 0.5),
-        ((100, -10), 1.1),
-    ],
-)
-def test_the_deepest_fall_from_a_peak(equities: tuple[int, ...], expected: float) -> None:
-    path = [(later(hours=i), D(equity)) for i, equity in enumerate(equities)]
+def test_deposits_and_withdrawals_change_no_ratio() -> None:
+    plain = days(1100, 990, 1188, 1188, "1128.6")
+    # the same days with a thousand more from the second on, paid in after that day's close was seen
+    moved = [EquityPoint(plain[1].at + timedelta(minutes=1), D(1990), D(0), D(1000))]
+    after = [EquityPoint(point.at, D(1990) * point.equity / 990, D(0), D(1000)) for point in plain[2:]]
 
-    assert max_drawdown(path) == pytest.approx(expected)
+    without, with_flow = (
+        performance([], plain, D(1000)),
+        performance([], [*plain[:2], *moved, *after], D(1000)),
+    )
+
+    assert with_flow.sharpe == pytest.approx(without.sharpe)
+    assert with_flow.sortino == pytest.approx(without.sortino)
+    assert with_flow.max_drawdown == pytest.approx(without.max_drawdown)
+    assert with_flow.drawdown_days == pytest.approx(without.drawdown_days)
 
 
-def test_equity_is_the_recorded_curve_or_else_the_booked_trades() -> None:
-    booked = trades(10, -5)
+def test_average_win_and_loss_and_the_quality_of_five_trades_by_hand() -> None:
+    found = performance(trades(30, -20, 10, -10, 20), [], D(1000))
 
-    assert [equity for _, equity in equity_path(booked, [], D(100))] == [100, 110, 105]
-    assert [equity for _, equity in equity_path(booked, days(7, 8), D(100))] == [7, 8]
-    assert equity_path([], [], D(100)) == []
+    assert (found.average_win, found.average_loss) == (20, 15)
+    # R: 1.5, -1, 0.5, -0.5, 1: mean 0.3; squares 1.44 + 1.69 + 0.04 + 0.64 + 0.49 = 4.3 over 4
+    assert found.sqn == pytest.approx(sqrt(5) * 0.3 / sqrt(1.075))
+    # t(4) = 1.5332
+    reach = 1.5332 * sqrt(1.075) / sqrt(5)
+    assert found.expectancy_interval == pytest.approx((0.3 - reach, 0.3 + reach), abs=1e-4)
+    # Wilson for 3 of 5, z² = 1.642374: middle (0.6 + 0.1642374) / 1.3284748,
+    # spread 1.2815516 · √(0.048 + 0.0164237) / 1.3284748
+    assert found.win_rate_interval == pytest.approx((0.330423, 0.820129), abs=1e-5)
+
+
+def test_four_trades_have_no_quality_number_and_equal_ones_neither() -> None:
+    assert performance(trades(30, -20, 10, -10), [], D(1000)).sqn is None
+    assert performance(trades(*[10] * 8), [], D(1000)).sqn is None
+
+
+def test_excursions_are_means_in_r_of_the_trades_that_were_watched() -> None:
+    # R = 20: favourable 30 and 10, adverse -4 and -16; the third was never looked at
+    rows = [
+        a_closed_trade(10, mfe=D(30), mae=D(-4)),
+        a_closed_trade(-10, mfe=D(10), mae=D(-16)),
+        a_closed_trade(5),
+    ]
+
+    found = performance(rows, [], D(1000))
+
+    assert found.average_mfe_r == pytest.approx((1.5 + 0.5) / 2)
+    assert found.average_mae_r == pytest.approx((-0.2 - 0.8) / 2)
+    assert found.watched == 2
+
+
+def test_a_trade_without_an_r_has_no_excursion_in_r() -> None:
+    row = a_closed_trade(10, mfe=D(30), mae=D(-4), risk_usd=D(0), r_multiple=D(0))
+
+    found = performance([row], [], D(1000))
+
+    assert (found.average_mfe_r, found.average_mae_r, found.watched) == (None, None, 0)
+
+
+def test_advisers_are_paid_from_the_result() -> None:
+    found = performance(trades(10, -4), [], D(1000), ai_cost=D("1.25"))
+
+    assert (found.net_pnl, found.ai_cost, found.net_after_ai) == (6, D("1.25"), D("4.75"))
+
+
+def test_figures_survive_being_written_down() -> None:
+    found = performance(trades(30, -20, 10, -10, 20), days(1100, 990), D(1000), ai_cost=D("0.5"))
+
+    assert from_plain(Performance, to_plain(found)) == found
 
 
 def test_results_by_symbol() -> None:

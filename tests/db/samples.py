@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from core.journal import Approval, BreakerEvent, Button, DecisionRecord, ScanRecord
+from core.journal import (
+    Approval,
+    Arming,
+    BreakerEvent,
+    Button,
+    DecisionRecord,
+    ScanRecord,
+    Shadow,
+    ShadowGate,
+)
 from core.market import Regime, Side
 from core.notice import Notice, NoticeKind
 from core.plan import Origin, Plan, ScoreTerms, Target
@@ -25,6 +34,7 @@ from core.trade import (
     Position,
     Purpose,
     Trade,
+    Transfer,
     Want,
 )
 
@@ -145,6 +155,29 @@ def a_fill(**fields: Any) -> Fill:
 
 def a_payment(**fields: Any) -> FundingPayment:
     return replace(FundingPayment("p1", BTC, Decimal("-0.01"), NOW), **fields)
+
+
+def a_transfer(id: str = "in1", **fields: Any) -> Transfer:
+    return replace(Transfer(id, Decimal("250.50"), NOW), **fields)
+
+
+def a_shadow(**fields: Any) -> Shadow:
+    plan = fields.get("plan", a_plan())
+    shadow = Shadow(
+        id=plan.id,
+        account=PAPER,
+        plan=plan,
+        gate=ShadowGate.REFUSED,
+        checks=("drift", "spread"),
+        followed_from=NOW,
+        followed_until=NOW,
+        walked={},
+    )
+    return replace(shadow, **fields)
+
+
+def an_arming(**fields: Any) -> Arming:
+    return replace(Arming("live", Decimal("100.00"), "telegram:7", NOW, "I ACCEPT THE RISK"), **fields)
 
 
 def an_intention(**fields: Any) -> Intention:

@@ -14,6 +14,7 @@ from core.journal import DayFigures, Mode
 from core.market import Side
 from core.trade import ExitReason
 from db.journal import SqlJournal
+from db.journal_booking import FEW
 from db.session import Database, InlineDatabase
 from tests.db.conftest import rows, with_account
 from tests.db.samples import (
@@ -27,11 +28,13 @@ from tests.db.samples import (
     a_plan,
     a_position,
     a_trade,
+    a_transfer,
     later,
 )
 
 DAY = date(2026, 3, 4)
 OPENING = Decimal("1000.00")
+VARIED = ("side", "exit_reason", "score", "regime", "mfe", "advisers", "notes")
 
 
 async def test_a_booking_is_history_capital_day_and_notice_at_once(
@@ -162,6 +165,7 @@ async def test_history_returns_every_field_and_the_notes_written_later(journal: 
         regime="ranging",
         mfe=Decimal("40.125"),
         mae=None,
+        advisers=("claude", "gpt, „5“"),
         notes=("exit price estimated",),
     )
     await journal.book(closed, [], [], OPENING, [])
@@ -170,14 +174,25 @@ async def test_history_returns_every_field_and_the_notes_written_later(journal: 
 
     (found,) = await journal.closed_trades(PAPER)
     assert found.notes == ("exit price estimated", "I should have waited")
-    assert found == a_closed_trade(
-        **{name: getattr(found, name) for name in ("side", "exit_reason", "score", "regime", "mfe", "notes")}
-    )
-    assert (found.side, found.exit_reason, found.mfe) == (
+    assert found == a_closed_trade(**{name: getattr(found, name) for name in VARIED})
+    assert (found.side, found.exit_reason, found.mfe, found.advisers) == (
         Side.SHORT,
         ExitReason.LIQUIDATED,
         Decimal("40.125"),
+        ("claude", "gpt, „5“"),
     )
+
+
+async def test_every_trade_keeps_its_own_notes_however_many_are_asked_for(journal: SqlJournal) -> None:
+    for number in range(FEW + 5):
+        closed = a_closed_trade(id=f"plan{number}", closed_at=later(hours=number), notes=(f"note {number}",))
+        await journal.book(closed, [], [], OPENING, [])
+
+    every = await journal.closed_trades(PAPER)
+    newest = await journal.closed_trades(PAPER, limit=2)
+
+    assert [trade.notes for trade in every] == [(f"note {number}",) for number in range(FEW + 5)]
+    assert newest == every[-2:]
 
 
 async def test_a_note_needs_a_trade_of_the_account(journal: SqlJournal) -> None:
@@ -195,17 +210,44 @@ async def test_a_note_needs_a_trade_of_the_account(journal: SqlJournal) -> None:
         "UPDATE fills SET price = price",
         "DELETE FROM fills",
         "DELETE FROM funding_payments",
+        "UPDATE transfers SET amount = amount",
+        "DELETE FROM transfers",
     ],
 )
 async def test_the_database_itself_refuses_to_change_history(
     journal: SqlJournal, database: Database, statement: str
 ) -> None:
     await journal.book(a_closed_trade(), [a_fill()], [a_payment()], OPENING, [])
+    await journal.import_transfers(PAPER, [a_transfer()])
 
     with pytest.raises(JournalError, match="keeps history"):
         await database.write(lambda connection: connection.execute(text(statement)))
 
     assert await journal.closed_trades(PAPER) == (a_closed_trade(),)
+
+
+async def test_transfers_are_imported_once_by_their_id_in_each_account(journal: SqlJournal) -> None:
+    await journal.open_account("live", False, Decimal("50"), Mode.WATCH, NOW)
+    taken_out = a_transfer("out1", amount=Decimal("-99.123456789"), at=later(hours=-2))
+
+    first = await journal.import_transfers(PAPER, [a_transfer(), taken_out])
+    again = await journal.import_transfers(PAPER, [a_transfer(amount=Decimal(7)), a_transfer("in2")])
+
+    assert (first, again) == (2, 1)
+    assert await journal.transfers(PAPER) == (taken_out, a_transfer(), a_transfer("in2"))
+    assert await journal.transfers(PAPER, NOW) == (a_transfer(), a_transfer("in2"))
+    assert await journal.transfers("live") == ()
+    assert await journal.import_transfers("live", [a_transfer()]) == 1
+    assert await journal.import_transfers("live", []) == 0
+
+
+async def test_a_transfer_of_no_number_and_one_of_no_account_are_refused(journal: SqlJournal) -> None:
+    with pytest.raises(JournalError, match="finite"):
+        await journal.import_transfers(PAPER, [a_transfer("in2"), a_transfer(amount=Decimal("NaN"))])
+    with pytest.raises(JournalError, match="no account 'other'"):
+        await journal.import_transfers("other", [a_transfer()])
+
+    assert await journal.transfers(PAPER) == await journal.transfers("other") == ()
 
 
 amounts = st.decimals(

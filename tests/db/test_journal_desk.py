@@ -198,6 +198,36 @@ async def test_a_resolved_breaker_is_history_and_can_trip_again(journal: SqlJour
     assert await journal.last_resolved(PAPER, "drawdown") is None
 
 
+async def test_an_acknowledgement_keeps_who_why_and_when(journal: SqlJournal) -> None:
+    await journal.trip_breaker(a_breaker(), [])
+    await journal.resolve_breaker(PAPER, "daily_loss", "telegram:7", later(hours=1), [], "it was the fee bug")
+    await journal.trip_breaker(a_breaker(created_at=later(hours=2)), [])
+    await journal.resolve_breaker(PAPER, "daily_loss", "rule", later(hours=3), [])
+
+    newest, oldest = await journal.breaker_events(PAPER, 9)
+
+    assert (oldest.resolved_by, oldest.reason, oldest.resolved_at) == (
+        "telegram:7",
+        "it was the fee bug",
+        later(hours=1),
+    )
+    assert (newest.resolved_by, newest.reason) == ("rule", "")
+
+
+async def test_breaker_events_open_and_resolved_come_newest_first_up_to_a_limit(journal: SqlJournal) -> None:
+    for name in ("daily_loss", "drawdown", "stale_data"):
+        await journal.trip_breaker(a_breaker(name=name), [])
+    await journal.resolve_breaker(PAPER, "drawdown", "telegram:7", later(hours=1), [])
+    await journal.trip_breaker(a_breaker(account="live"), [])
+
+    events = await journal.breaker_events(PAPER, 9)
+
+    assert [event.name for event in events] == ["stale_data", "drawdown", "daily_loss"]
+    assert [event.resolved_at for event in events] == [None, later(hours=1), None]
+    assert [event.name for event in await journal.breaker_events(PAPER, 1)] == ["stale_data"]
+    assert await journal.breaker_events("other", 9) == ()
+
+
 async def test_a_bot_whose_lease_was_taken_over_records_nothing_more(database: Database) -> None:
     old, new = await with_account(database), SqlJournal(database, lambda: NOW)
     old.fence("bot", await old.acquire_lease("bot", "host:1", NOW, ttl_s=30))

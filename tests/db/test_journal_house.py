@@ -47,6 +47,20 @@ async def test_a_renewed_lease_holds_longer_and_a_lost_one_is_not_renewed(journa
     assert await journal.renew_lease("bot", "b", later(seconds=53), ttl_s=30)
 
 
+async def test_a_bot_that_was_started_again_in_the_same_place_is_another_holder(database: Database) -> None:
+    old, new = SqlJournal(database, lambda: NOW), SqlJournal(database, lambda: NOW)
+    old.fence("bot", await old.acquire_lease("bot", "same place", NOW, ttl_s=30))
+    assert await old.renew_lease("bot", "same place", later(seconds=5), ttl_s=30)
+
+    new.fence("bot", await new.acquire_lease("bot", "same place", later(seconds=10), ttl_s=30))
+
+    assert not await old.renew_lease("bot", "same place", later(seconds=11), ttl_s=30)
+    await old.release_lease("bot", "same place")
+    with pytest.raises(AlreadyRunning):
+        await old.acquire_lease("bot", "elsewhere", later(seconds=12), ttl_s=30)
+    assert await new.renew_lease("bot", "same place", later(seconds=13), ttl_s=30)
+
+
 async def test_of_eight_bots_that_start_at_once_one_gets_the_lease(open_more: Opener) -> None:
     journals = [SqlJournal(await open_more(), lambda: NOW) for _ in range(4)]
 
@@ -85,13 +99,6 @@ async def test_a_minute_counts_once_per_task_and_day(journal: SqlJournal) -> Non
         (date(2026, 3, 5), "scanner"): 1,
     }
     assert await journal.beats("live", DAY) == {}
-
-
-async def test_errors_add_up_by_day(journal: SqlJournal) -> None:
-    await journal.count_error(DAY, 2)
-    await journal.count_error(DAY, 3)
-
-    assert (await journal.errors_on(DAY), await journal.errors_on(date(2026, 3, 5))) == (5, 0)
 
 
 async def test_a_console_request_is_answered_once_and_an_old_one_is_left_alone(journal: SqlJournal) -> None:

@@ -12,11 +12,11 @@ from db.journal_records import CURVE_POINTS
 from db.session import Database, InlineDatabase
 from db.tables_trading import equity_points
 from tests.db.conftest import with_account
-from tests.db.samples import BTC, ETH, NOW, PAPER, a_decision, a_scan, later
+from tests.db.samples import BTC, ETH, NOW, PAPER, a_decision, a_scan, a_transfer, later
 
 
-def a_point(minutes: float, wallet: str, unrealised: str = "0") -> EquityPoint:
-    return EquityPoint(later(minutes=minutes), Decimal(wallet), Decimal(unrealised))
+def a_point(minutes: float, wallet: str, unrealised: str = "0", flows: str = "0") -> EquityPoint:
+    return EquityPoint(later(minutes=minutes), Decimal(wallet), Decimal(unrealised), Decimal(flows))
 
 
 async def test_the_last_scan_comes_back_with_its_decisions(journal: SqlJournal) -> None:
@@ -39,6 +39,14 @@ async def test_the_last_decision_of_a_symbol_may_come_from_no_scan(journal: SqlJ
     assert await journal.decision("decision1") == a_decision()
 
 
+async def test_the_last_decision_may_be_asked_for_by_its_gate(journal: SqlJournal) -> None:
+    exit_opinion = a_decision(id="decision2", scan_id=None, gate="exit")
+    await journal.record_decisions([exit_opinion, a_decision(at=later(minutes=1))], None)
+
+    assert await journal.last_decision(PAPER, BTC, "exit") == exit_opinion
+    assert await journal.last_decision(PAPER, BTC, "cleared") is None
+
+
 async def test_a_decision_is_recorded_once_and_never_changed(journal: SqlJournal, database: Database) -> None:
     await journal.record_decisions([a_decision()], a_scan())
     await journal.record_decisions([a_decision(gate="forged")], a_scan(symbols=99))
@@ -50,7 +58,7 @@ async def test_a_decision_is_recorded_once_and_never_changed(journal: SqlJournal
 
 async def test_a_minute_keeps_its_newest_equity(journal: SqlJournal) -> None:
     await journal.record_equity(PAPER, a_point(0, "1000"))
-    newest = a_point(0.5, "990", "-1.5")
+    newest = a_point(0.5, "990", "-1.5", "-10.25")
     await journal.record_equity(PAPER, newest)
     await journal.record_equity(PAPER, a_point(1, "995"))
     await journal.record_equity("live", a_point(1, "5"))
@@ -59,13 +67,44 @@ async def test_a_minute_keeps_its_newest_equity(journal: SqlJournal) -> None:
 
 
 async def test_the_peak_is_the_highest_number_and_not_the_highest_text(journal: SqlJournal) -> None:
-    assert await journal.peak_equity(PAPER, None) is None
+    assert await journal.peak_earned(PAPER, None) is None
     for minute, wallet in enumerate(("9.5", "1000.10", "999")):
         await journal.record_equity(PAPER, a_point(minute, wallet, "0.05"))
 
-    assert await journal.peak_equity(PAPER, None) == Decimal("1000.15")
-    assert await journal.peak_equity(PAPER, later(minutes=2)) == Decimal("999.05")
-    assert await journal.peak_equity(PAPER, later(minutes=3)) is None
+    assert await journal.peak_earned(PAPER, None) == Decimal("1000.15")
+    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("999.05")
+    assert await journal.peak_earned(PAPER, later(minutes=3)) is None
+
+
+async def test_what_was_paid_in_is_no_peak_and_what_was_taken_out_is_no_fall(journal: SqlJournal) -> None:
+    await journal.record_equity(PAPER, a_point(0, "1000"))
+    await journal.record_equity(PAPER, a_point(1, "3000", "1.5", "2000"))
+    await journal.record_equity(PAPER, a_point(2, "500.5", "0", "-500"))
+
+    assert await journal.peak_earned(PAPER, None) == Decimal("1001.5")
+    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("1000.5")
+
+
+async def test_a_transfer_that_is_learned_of_late_does_not_stay_a_peak(journal: SqlJournal) -> None:
+    await journal.record_equity(PAPER, a_point(1, "1000"))
+    await journal.record_equity(PAPER, a_point(2, "1250.50", "-3"))
+    await journal.record_equity(PAPER, a_point(3, "1150.25", "-4", "5"))
+    await journal.record_equity("live", a_point(3, "9"))
+    paid_in = a_transfer(at=later(minutes=1.5))
+    taken_out = a_transfer("out1", amount=Decimal("-100.25"), at=later(minutes=2.9))
+    before_it_was_opened = a_transfer("in0", at=NOW)
+
+    await journal.import_transfers(PAPER, [paid_in, taken_out, before_it_was_opened])
+    await journal.import_transfers(PAPER, [paid_in])
+
+    assert [point.flows for point in await journal.equity_curve(PAPER)] == [
+        Decimal(0),
+        Decimal("250.50"),
+        Decimal("155.25"),
+    ]
+    assert await journal.peak_earned(PAPER, None) == Decimal("1000")
+    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("997")
+    assert await journal.peak_earned("live", None) == Decimal(9)
 
 
 async def test_the_curve_since_a_moment_holds_that_moment(journal: SqlJournal) -> None:
@@ -83,8 +122,8 @@ async def test_a_long_curve_is_thinned_evenly_and_ends_with_the_newest() -> None
     total = CURVE_POINTS * 2 + 1
 
     rows = [
-        {"account": PAPER, "minute": later(minutes=minute), "at": later(minutes=minute)}
-        | dict.fromkeys(("wallet", "unrealised", "equity"), Decimal(minute))
+        {"account": PAPER, "minute": later(minutes=minute), "at": later(minutes=minute), "earned": 0.0}
+        | dict.fromkeys(("wallet", "unrealised", "equity", "flows"), Decimal(minute))
         for minute in range(total)
     ]
     await database.write(lambda connection: connection.execute(insert(equity_points), rows))

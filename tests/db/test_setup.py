@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,9 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, text
 
 from core.errors import JournalError
+from core.journal import EquityPoint
+from core.market import Side
+from db.journal import SqlJournal
 from db.schema import HEAD, PROTECTED, create_everything, existing_tables, metadata, revision_of
 from db.session import AsyncDatabase, Database, InlineDatabase, open_database
 from db.setup import (
@@ -22,6 +28,7 @@ from db.setup import (
 )
 from db.tables_house import HOUSE_TABLES
 from tests.db.conftest import Opener, fresh_postgresql, rows, with_account
+from tests.db.samples import NOW, PAPER, a_closed_trade
 
 TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
@@ -45,7 +52,9 @@ def pictured(connection: Connection) -> dict[str, Any]:
         "triggers": [tuple(r) for r in connection.execute(text(TRIGGERS[connection.dialect.name]))]
     }
     for table in sorted(inspector.get_table_names()):
-        columns = [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)]
+        columns = [
+            (c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)
+        ]
         picture[table] = (
             sorted(columns) if table == "schema_version" else columns,
             inspector.get_pk_constraint(table),
@@ -114,6 +123,100 @@ def test_the_program_knows_every_revision_there_is() -> None:
     assert {script.revision for script in scripts.walk_revisions()} == OLDER_REVISIONS | {HEAD}
 
 
+OLD_ROWS = (
+    "INSERT INTO accounts VALUES ('paper', TRUE, '1000.00', '1029.65', FALSE, '',"
+    " '2026-03-04T12:00:00+00:00', 'semi_auto', '', '2026-03-04T12:00:00+00:00',"
+    " '2026-03-04T12:00:00+00:00')",
+    "INSERT INTO trade_history VALUES ('plan1', 'paper', 'BTC/USDT:USDT', 'short', 3, '0.005', '64000.10',"
+    " '60000', '20.00', '0.34', '-0.01', '19.65', '20.31', '0.9675', 'target', '2026-03-04T12:30:15+00:00',"
+    " '2026-03-04T14:30:15+00:00', 'scan', 'decision1', 71.5, 'trending', NULL, NULL)",
+    "INSERT INTO circuit_breaker_events (account, name, value, threshold, action, created_at, resolved_at,"
+    " resolved_by) VALUES ('paper', 'drawdown', '0.2', '0.1', 'halt', '2026-03-04T12:00:00+00:00',"
+    " '2026-03-04T13:00:00+00:00', 'telegram:7'),"
+    " ('paper', 'daily_loss', '0.2', '0.1', 'halt', '2026-03-04T12:00:00+00:00', NULL, '')",
+    "INSERT INTO equity_points VALUES"
+    " ('paper', '2026-03-04T12:30:00+00:00', '2026-03-04T12:30:15+00:00', '1000', '0.15', '1000.15'),"
+    " ('paper', '2026-03-04T12:31:00+00:00', '2026-03-04T12:31:15+00:00', '990', '0', '990')",
+)
+"""As the first schema's program left them."""
+
+
+async def of_the_first_schema(url: str) -> AsyncDatabase:
+    database = open_database(url)
+    await database.write(lambda connection: upgrade(connection, "0001"))
+    for statement in OLD_ROWS:
+        await database.write(partial(Connection.execute, statement=text(statement)))
+    return database
+
+
+async def test_rows_of_the_first_schema_are_read_after_the_migration(empty_url: str) -> None:
+    database = await of_the_first_schema(empty_url)
+
+    assert await prepare(database) is Found.OLDER
+
+    journal = SqlJournal(database, lambda: NOW)
+    (closed,) = await journal.closed_trades(PAPER)
+    open_event, resolved = await journal.breaker_events(PAPER, 9)
+    curve = await journal.equity_curve(PAPER)
+    assert (closed.id, closed.side, closed.advisers) == ("plan1", Side.SHORT, ())
+    assert closed.net_pnl == Decimal("19.65")
+    assert (open_event.name, open_event.reason, open_event.resolved_at) == ("daily_loss", "", None)
+    assert (resolved.name, resolved.reason, resolved.resolved_by) == ("drawdown", "", "telegram:7")
+    assert [(point.equity, point.flows) for point in curve] == [(Decimal("1000.15"), 0), (Decimal(990), 0)]
+    assert await journal.peak_earned(PAPER, None) == Decimal("1000.15")
+    assert await prepare(database) is Found.CURRENT
+    await database.close()
+
+
+async def test_a_migrated_database_takes_new_rows_and_still_keeps_history(empty_url: str) -> None:
+    database = await of_the_first_schema(empty_url)
+    await prepare(database)
+    journal = SqlJournal(database, lambda: NOW)
+    closed = a_closed_trade(id="plan2", advisers=("claude", "gpt"))
+
+    await journal.book(closed, [], [], Decimal(1000), [])
+    await journal.record_equity(PAPER, EquityPoint(NOW, Decimal(1500), Decimal(0), Decimal(400)))
+    await journal.resolve_breaker(PAPER, "daily_loss", "telegram:7", NOW, [], "seen")
+    for statement in ("UPDATE trade_history SET advisers = '[]'", "DELETE FROM circuit_breaker_events"):
+        with pytest.raises(JournalError, match="keeps history"):
+            await database.write(partial(Connection.execute, statement=text(statement)))
+
+    assert {trade.id: trade.advisers for trade in await journal.closed_trades(PAPER)} == {
+        "plan1": (),
+        "plan2": ("claude", "gpt"),
+    }
+    assert await journal.peak_earned(PAPER, None) == Decimal(1100)
+    assert (await journal.breaker_events(PAPER, 1))[0].reason == "seen"
+    await database.close()
+
+
+async def test_a_migrated_file_was_copied_as_it_was(tmp_path: Path) -> None:
+    database = await of_the_first_schema(f"sqlite:///{tmp_path / 'perpilot.db'}")
+
+    await prepare(database)
+    await database.close()
+
+    copy = InlineDatabase(tmp_path / f"perpilot.db.before-{HEAD}")
+    assert await copy.read(revision_of) == "0001"
+    assert len(await rows(copy, "SELECT * FROM equity_points")) == 2
+    await copy.close()
+
+
+async def test_a_migration_that_fails_half_way_leaves_the_old_schema_and_its_rows(empty_url: str) -> None:
+    database = await of_the_first_schema(empty_url)
+    obstacle = Table("armings", MetaData(), Column("id", Integer))
+    await database.write(obstacle.create)
+
+    with pytest.raises(JournalError):
+        await prepare(database)
+
+    assert await database.read(revision_of) == "0001"
+    assert "transfers" not in await database.read(existing_tables)
+    assert len(await rows(database, "SELECT * FROM trade_history")) == 1
+    assert "reason" not in (await rows(database, "SELECT * FROM circuit_breaker_events"))[0]
+    await database.close()
+
+
 async def test_an_empty_database_is_created_and_then_left_alone(open_more: Opener) -> None:
     database = await open_more()
     journal = await with_account(database)
@@ -124,8 +227,6 @@ async def test_an_empty_database_is_created_and_then_left_alone(open_more: Opene
 
 
 async def test_two_bots_may_create_the_same_database_at_once(empty_url: str) -> None:
-    import asyncio
-
     databases = [open_database(empty_url) for _ in range(3)]
 
     found = await asyncio.gather(*(prepare(database) for database in databases))

@@ -12,19 +12,28 @@ import pytest
 
 from db.schema import HEAD, metadata
 from db.session import open_database
-from tests.db.conftest import with_account
+from tests.db.conftest import fresh_postgresql, with_account
+from tests.db.test_setup import of_the_first_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canary-secret-5f1c"
 
 
 def run(folder: Path, *arguments: str, database_url: str | None = None) -> subprocess.CompletedProcess[str]:
+    started = start(folder, *arguments, database_url=database_url)
+    out, err = started.communicate()
+    return subprocess.CompletedProcess(started.args, started.returncode, out, err)
+
+
+def start(folder: Path, *arguments: str, database_url: str | None = None) -> subprocess.Popen[str]:
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environ["PYTHONIOENCODING"] = "utf-8"
     if database_url is not None:
         environ["DATABASE_URL"] = database_url
     command = [sys.executable, "-W", "error", str(ROOT / "setup_database.py"), *arguments]
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    return subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 async def test_it_creates_the_database_and_shows_every_table(empty_url: str, tmp_path: Path) -> None:
@@ -48,6 +57,34 @@ async def test_it_never_resets_what_is_there(empty_url: str, tmp_path: Path) -> 
     assert done.returncode == 0
     assert "nothing was changed" in done.stdout
     assert ["accounts", "1"] in [line.split() for line in done.stdout.splitlines()]
+
+
+async def test_an_older_database_is_migrated_and_says_so(empty_url: str, tmp_path: Path) -> None:
+    await (await of_the_first_schema(empty_url)).close()
+
+    done = run(tmp_path, database_url=empty_url)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"migrated to version {HEAD}" in done.stdout
+    counted = [line.split() for line in done.stdout.splitlines()]
+    assert [row for row in counted if row[0] in ("equity_points", "trade_history", "transfers")] == [
+        ["equity_points", "2"],
+        ["trade_history", "1"],
+        ["transfers", "0"],
+    ]
+
+
+async def test_of_two_that_migrate_a_server_at_once_both_succeed(tmp_path: Path) -> None:
+    async with fresh_postgresql() as url:
+        await (await of_the_first_schema(url)).close()
+
+        started = [start(tmp_path, database_url=url) for _ in range(3)]
+        told = [each.communicate() for each in started]
+
+    assert [(each.returncode, errors) for each, (_, errors) in zip(started, told, strict=True)] == [
+        (0, "")
+    ] * 3
+    assert any(f"migrated to version {HEAD}" in out for out, _ in told)
 
 
 def test_the_default_is_a_file_beside_the_program_that_asks(tmp_path: Path) -> None:

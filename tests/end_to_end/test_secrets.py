@@ -70,7 +70,9 @@ async def trouble_everywhere(stage: Theatre) -> None:
     for name in (*SECRETS, "TELEGRAM_BOT_TOKEN"):
         await stage.ask(f"/config {name}", name)
         await stage.ask(f"/config {name} {CANARY[::-1]}-typed-value", name)
-    await stage.ask("/config", "MAX_LEVERAGE")
+    for group in ("Telegram", "Exchange", "AI advisers", "Storage and logs", "HTTP: health, status, metrics"):
+        groups = await stage.ask("/config", "Tap a group")
+        await stage.tap(groups, group)
     await stage.ask("/doctor", "Doctor", 20)
     stage.exchange.faults.fail_next(10**6, Failure.UNAVAILABLE)
     await stage.chat.say("/chart ETH 4h")

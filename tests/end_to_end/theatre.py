@@ -48,9 +48,12 @@ CALM: Mapping[str, str] = {
     "POSITION_COOLDOWN_MINUTES": "0",
     "RISK_PER_TRADE": "0.02",
     "MAX_CONSECUTIVE_LOSSES": "20",
+    "PRICE_SHOCK_ATR": "50",
+    "EXCHANGE_ERRORS": "100",
     "HTTP_PORT": "0",
 }
-"""Scans propose nothing (no idea scores 100), so what happens is what the test does; ideas come by /long."""
+"""Scans propose nothing (no idea scores 100), so what happens is what the test does; ideas come by /long.
+Prices that jump at a test's word and exchanges that fall silent trip no breaker that the next test meets."""
 
 
 async def until(look: Callable[[], T | None], within_s: float = TELL_S, what: str = "") -> T:

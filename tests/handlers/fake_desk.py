@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from core.desk import (
     Analysis,
+    Bar,
     ChartView,
     CloseEstimate,
     DoctorLine,
@@ -19,14 +20,19 @@ from core.desk import (
     Period,
     PeriodView,
     ProposedChange,
+    ReadinessView,
+    RiskView,
     ScanProgress,
     ScanReport,
     SettingView,
     StatusView,
+    StopMove,
+    StopProposal,
     Tap,
     VersionView,
 )
 from core.errors import PerpilotError, UnknownSymbol
+from core.growth import CurvePoint
 from core.journal import (
     Approval,
     ApprovalState,
@@ -79,10 +85,18 @@ class FakeDesk:
         self.failure: Exception | None = None
         self.pace_s = 0.0
         self.releases: list[asyncio.Event] = []
+        self.stop = Decimal("63955.4")
+        self.stop_refusal = ""
+        self.risk_view = samples.risk_view()
+        self.readiness_view = samples.readiness_view()
+        self.refusal: Tap | None = None
+        """What every change answers instead of being done."""
 
     def _did(self, *what: object) -> Tap:
         if self.failure is not None:
             raise self.failure
+        if self.refusal is not None:
+            return self.refusal
         self.asked.append(what)
         return Tap(True, f"Done: {what[0]}.")
 
@@ -191,8 +205,29 @@ class FakeDesk:
     async def breaker_history(self, limit: int) -> tuple[BreakerEvent, ...]:
         return (samples.breaker_event(),)
 
-    async def acknowledge(self, breaker: str, by: str) -> Tap:
-        return self._did("acknowledge", breaker, by)
+    async def acknowledge(self, breaker: str, by: str, reason: str) -> Tap:
+        return self._did("acknowledge", breaker, by, reason)
+
+    async def risk(self) -> RiskView:
+        return replace(self.risk_view, at=self.now)
+
+    async def readiness(self) -> ReadinessView:
+        return replace(self.readiness_view, at=self.now)
+
+    async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
+        return self._did("go_live", sentence, cap, by)
+
+    async def stop_proposal(self, symbol: str, move: StopMove, price: Decimal | None) -> StopProposal | None:
+        """Of a long of 0.001 from 67,321.5 whose stop is at `stop`, costs left out."""
+        if symbol not in {one.symbol for one in self.view.positions}:
+            return None
+        steps = {StopMove.BREAK_EVEN: "67400", StopMove.TIGHTEN: "65977.7", StopMove.LOOSEN: "63143"}
+        new = price if price is not None else Decimal(steps[move])
+        before, after = ((Decimal("67321.5") - at) / 1000 for at in (self.stop, new))
+        return StopProposal(symbol, move, self.stop, new, before, after, self.stop_refusal)
+
+    async def move_stop(self, symbol: str, price: Decimal, by: str, *, may_loosen: bool) -> Tap:
+        return self._did("move_stop", symbol, price, by, may_loosen)
 
     def settings(self) -> tuple[SettingView, ...]:
         return samples.settings_views()
@@ -313,6 +348,7 @@ class FakeCharts:
         self.failure: PerpilotError | None = None
         self.delay_s = 0.0
         self.drawn = 0
+        self.bars: tuple[Bar, ...] = ()
 
     async def _draw(self) -> bytes:
         await asyncio.sleep(self.delay_s)
@@ -326,5 +362,9 @@ class FakeCharts:
     ) -> bytes:
         return await self._draw()
 
-    async def equity_png(self, points: Sequence[tuple[datetime, float]], title: str) -> bytes:
+    async def equity_png(self, points: Sequence[CurvePoint], title: str) -> bytes:
+        return await self._draw()
+
+    async def risk_png(self, bars: Sequence[Bar], title: str, subtitle: str) -> bytes:
+        self.bars = tuple(bars)
         return await self._draw()

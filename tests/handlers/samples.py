@@ -14,16 +14,21 @@ from core.desk import (
     BreakerView,
     ChartView,
     DoctorLine,
+    Exposure,
     LoopView,
     MetricsView,
     Period,
     PeriodView,
     PositionView,
+    ReadinessItem,
+    ReadinessView,
+    RiskView,
     ScanReport,
     SettingView,
     StatusView,
     TradingState,
     VersionView,
+    WeekFigures,
 )
 from core.journal import AiFigures, Approval, BreakerEvent, DecisionRecord, EquityPoint, Mode, ScanRecord
 from core.market import Candles, Regime, Side
@@ -40,9 +45,11 @@ from core.opinion import (
     Verdict,
 )
 from core.performance import performance
+from core.performance_groups import groups
 from core.plan import Decision, Origin, Plan, Reason, Refused, ScoreTerms, Target
 from core.trade import ClosedTrade, ExitReason, Position, Trade, Want
 
+D = Decimal
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BTC = "BTC/USDT:USDT"
 ETH = "ETH/USDT:USDT"
@@ -136,6 +143,11 @@ def position_view(symbol: str = BTC) -> PositionView:
         liquidation_distance=Decimal("0.335"),
         r_now=Decimal("0.196"),
         opened_at=NOW - timedelta(hours=2),
+        targets_left=1,
+        time_stop_at=NOW + timedelta(hours=70),
+        loss_at_stop=Decimal("3.452"),
+        may_break_even=True,
+        parts=(Decimal("0.25"), Decimal("0.5")),
     )
 
 
@@ -173,8 +185,59 @@ def status(positions: tuple[PositionView, ...] = (position_view(),)) -> StatusVi
 
 def breakers() -> tuple[BreakerView, ...]:
     return (
-        BreakerView("daily_loss", "1.2 %", "10 %", False, None, "at 00:00 UTC"),
-        BreakerView("consecutive_losses", "3", "3", True, NOW, "when you acknowledge it"),
+        BreakerView("daily_loss", "1 %", "10 %", False, None, "at 00:00 UTC", "Daily loss", is_probing=True),
+        BreakerView(
+            "consecutive_losses", "3", "3", True, NOW, "when you acknowledge it", "Losses in a row", "tighten"
+        ),
+    )
+
+
+def risk_view() -> RiskView:
+    """One long on a small account, nothing tripped."""
+    exposure = Exposure(
+        BTC, Side.LONG, "position", D("68"), D("22.44"), D("4.13"), D("6.8"), D("0.335"), D(1)
+    )
+    return RiskView(
+        equity=D("101.93"),
+        day_opening=D("102.28"),
+        peak=D("103.00"),
+        drawdown=D("0.0104"),
+        tier="green",
+        size_share=D(1),
+        exposures=(exposure,),
+        gross_notional=D(68),
+        net_notional=D(68),
+        beta_notional=D(68),
+        margin_used=D("22.44"),
+        margin_share=D("0.22"),
+        loss_at_stops=D("4.13"),
+        loss_at_gap=D("6.8"),
+        gap=D("0.10"),
+        daily_left=D("9.88"),
+        drawdown_left=D("19.53"),
+        breakers=breakers(),
+        at=NOW,
+    )
+
+
+def readiness_view() -> ReadinessView:
+    """Two of four weeks done."""
+    week = WeekFigures("week 1", True, 0.995, 1.0, 0, 0, 12, 1.8, 0.03, 12, 12, 1, 1, 0)
+    return ReadinessView(
+        items=(
+            ReadinessItem("weeks", "2 of 4 weeks on paper", False),
+            ReadinessItem("trades", "34 of 30 trades", True),
+        ),
+        weeks_counted=2,
+        weeks_needed=4,
+        weeks=(week, replace(week, title="since the start")),
+        is_paper=True,
+        is_demo=False,
+        is_armed=False,
+        cap=None,
+        next_cap=None,
+        next_cap_needs=(),
+        at=NOW,
     )
 
 
@@ -214,7 +277,7 @@ def curve() -> tuple[EquityPoint, ...]:
 
 def metrics() -> MetricsView:
     trades = (closed_trade("t1"), closed_trade("t2", "-3.40"))
-    result = performance(trades, curve(), Decimal(100))
+    result = performance(trades, curve(), Decimal(100), ai_cost=Decimal("0.0315"))
     return MetricsView(
         all_time=result,
         last_7d=result,
@@ -225,6 +288,7 @@ def metrics() -> MetricsView:
         curve=curve(),
         cards={"approved": 2, "expired": 1},
         at=NOW,
+        groups=groups(trades),
     )
 
 
@@ -309,10 +373,12 @@ def chart_view() -> ChartView:
 def settings_views() -> tuple[SettingView, ...]:
     return (
         SettingView(
-            "MAX_LEVERAGE", "5", "built-in", "x", "1 to 10", "A ceiling.", True, True, ("2", "3", "5")
+            "MAX_LEVERAGE", "5", "built-in", "x", "1 to 10", "A ceiling.", True, True, ("2", "3", "5"), "Risk"
         ),
-        SettingView("EXCHANGE_SECRET", "••••", "environment", "", "", "The key's secret.", True, False),
-        SettingView("REDIS_URL", "", "built-in", "URL", "", "Shared cache.", False, False),
+        SettingView(
+            "EXCHANGE_SECRET", "••••", "environment", "", "", "The key's secret.", True, False, (), "Exchange"
+        ),
+        SettingView("REDIS_URL", "", "built-in", "URL", "", "Shared cache.", False, False, (), "Storage"),
     )
 
 

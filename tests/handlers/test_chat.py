@@ -25,10 +25,10 @@ ANSWERS = {
     "/help": "/panic: pause and close everything",
     "/status": "Equity 101.93 USDT",
     "/positions": "BTC LONG 3x",
-    "/metrics": "Win rate 50.0% (n=2)",
+    "/metrics": "Win rate 50.0% (n=2, 16–84%)",
     "/why": "RSI 82 above 80",
     "/why eth": "Why ETH",
-    "/config": "MAX_LEVERAGE = 5",
+    "/config": "Risk: 1 setting",
     "/config max_leverage": "Allowed: 1 to 10",
     "/config MAX_LEVERAGE 3": "5 → 3",
     "/mode": "auto: I trade by myself",
@@ -41,6 +41,7 @@ ANSWERS = {
     "/close btc": "Close 100% of BTC?",
     "/close BTC 50": "Close 50% of BTC?",
     "/closeall": "Close all 1 positions?",
+    "/stop btc 65,000": "Stop 63,955.4 → 65,000",
     "/panic": "New entries stop",
     "/history": "stop hit",
     "/history 1": "-3.40 USDT",
@@ -48,7 +49,7 @@ ANSWERS = {
     "/weekly": "This week",
     "/monthly": "This month",
     "/note t1 waited for the retest": "Done: note",
-    "/breakers": "consecutive_losses: 3 of 3",
+    "/breakers": "Losses in a row: 3, limit 3",
     "/long BTC 1% 3x stop 60000 target 70000": "Done: idea",
     "/short ETH": "Done: idea",
     "/version": "Perpilot 0.1.0",
@@ -68,6 +69,11 @@ WRONG = {
     "/close": "Name the symbol to close",
     "/close BTC 33": "'33' is not 25, 50 or 100 percent. Example: /close BTC 50",
     "/close SOL": "There is no open position in SOL",
+    "/stop": "Name one symbol and the stop's new price; to stop new entries say /pause",
+    "/stop BTC": "Name one symbol and the stop's new price",
+    "/stop BTC -5": "'-5' is not a positive number",
+    "/stop BTC nan": "'nan' is not a positive number",
+    "/stop SOL 100": "There is no open position in SOL",
     "/close <b>x</b>": "'<b>x</b>' is not a symbol",
     "/analyze": "Name one symbol",
     "/chart BTC 7m": "'7m' is none of 1m, 5m",
@@ -116,6 +122,7 @@ async def test_every_command_of_the_table_is_answered(chat: Chat) -> None:
         "analyze": " BTC",
         "chart": " BTC",
         "note": " t1 x",
+        "stop": " BTC 65000",
         "long": " BTC",
         "short": " BTC",
     }
@@ -312,10 +319,12 @@ async def test_the_mode_menu_asks_before_it_raises(chat: Chat) -> None:
     assert chat.desk.asked == [("mode", Mode.AUTO, BY)]
 
 
-async def test_a_setting_is_changed_by_three_taps(chat: Chat) -> None:
+async def test_a_setting_is_changed_by_four_taps(chat: Chat) -> None:
     menu = await chat.telegram.ask("/config")
+    assert menu.buttons == ["Risk", "Exchange"]
+    await chat.telegram.tap(menu, "Risk")
     await chat.telegram.tap(menu, "MAX_LEVERAGE")
-    assert menu.buttons == ["2", "3"]
+    assert menu.buttons == ["2", "3", "« Back"]
 
     await chat.telegram.tap(menu, "3")
     assert "5 → 3" in menu.body
@@ -325,14 +334,51 @@ async def test_a_setting_is_changed_by_three_taps(chat: Chat) -> None:
     assert chat.desk.asked == [("setting", "MAX_LEVERAGE", "3", BY)]
 
 
-async def test_a_breaker_is_acknowledged_after_a_question(chat: Chat) -> None:
+async def test_a_breaker_is_acknowledged_with_a_reason_in_two_taps(chat: Chat) -> None:
     card = await chat.telegram.ask("/breakers")
-    await chat.telegram.tap(card, "Acknowledge consecutive_losses")
-    assert chat.desk.asked == []
+    assert card.buttons == ["Acknowledge Losses in a row"]
+    await chat.telegram.tap(card, "Acknowledge Losses in a row")
+    assert "Why?" in card.body and chat.desk.asked == []
+
+    await chat.telegram.tap(card, "I accept the risk")
+
+    assert chat.desk.asked == [("acknowledge", "consecutive_losses", BY, "I accept the risk")]
+
+
+@pytest.mark.parametrize("name", ["consecutive_losses", "Consecutive-Losses"])
+async def test_a_typed_reason_is_confirmed_by_one_tap(chat: Chat, name: str) -> None:
+    card = await chat.telegram.ask(f"/breakers ack {name} I was <asleep>")
+    assert "I was <asleep>" in card.body and chat.desk.asked == []
 
     await chat.telegram.tap(card, "Yes, clear it")
 
-    assert chat.desk.asked == [("acknowledge", "consecutive_losses", BY)]
+    assert chat.desk.asked == [("acknowledge", "consecutive_losses", BY, "I was <asleep>")]
+
+
+async def test_leaving_a_breaker_as_it_is_clears_nothing(chat: Chat) -> None:
+    card = await chat.telegram.ask("/breakers ack consecutive_losses")
+
+    await chat.telegram.tap(card, "Leave it")
+
+    assert chat.desk.asked == []
+
+
+@pytest.mark.parametrize("said", ["ack daily_loss because", "ack nonsense so", "ack", "clear daily_loss"])
+async def test_what_is_not_tripped_or_not_understood_is_said_and_clears_nothing(
+    chat: Chat, said: str
+) -> None:
+    card = await chat.telegram.ask(f"/breakers {said}")
+
+    assert card.buttons == [] and chat.desk.asked == []
+    assert "/breakers" in card.body
+
+
+async def test_the_card_shows_policy_probe_and_history(chat: Chat) -> None:
+    body = (await chat.telegram.ask("/breakers")).body
+
+    assert "smaller size until a trade wins" in body and "stops go half-way" in body
+    assert "Clears when you acknowledge it" in body
+    assert "Daily loss 11 %, limit 10 %" in body
 
 
 async def test_the_close_button_of_positions_only_asks(chat: Chat) -> None:

@@ -176,6 +176,34 @@ async def test_metrics_have_the_shape_of_the_contract(site: Site) -> None:
         assert body[name] is None or isinstance(body[name], float)
 
 
+async def test_metrics_tell_ratios_with_their_intervals_and_groups(site: Site) -> None:
+    body = await site.json("/metrics")
+
+    # +2.10 and -3.40, 1 of 2 won: Wilson 80 % is symmetric; seven days of rising equity have no fall
+    low, high = body["win_rate_interval"]
+    assert low == pytest.approx(1 - high)
+    assert body["average_win"] == 2.1
+    assert body["average_loss"] == 3.4
+    assert (body["best"], body["worst"]) == (2.1, -3.4)
+    assert (body["ai_cost"], body["net_after_ai"]) == (0.0315, -1.3315)
+    assert (body["calmar"], body["sqn"], body["average_mfe_r"]) == (None, None, None)
+    assert (body["days"], body["max_drawdown_days"]) == (7, 0.0)
+    assert body["expectancy_r_interval"][0] < body["expectancy_r"] < body["expectancy_r_interval"][1]
+    assert body["by_symbol"] == [
+        {
+            "name": "BTC/USDT:USDT",
+            "trades": 2,
+            "wins": 1,
+            "win_rate": 0.5,
+            "win_rate_interval": body["win_rate_interval"],
+            "total_pnl": -1.3,
+            "expectancy_r": body["expectancy_r"],
+            "expectancy_r_interval": None,
+        }
+    ]
+    assert {"by_side", "by_exit_reason", "by_hour", "by_adviser", "gates"} <= set(body)
+
+
 async def test_the_index_lists_what_there_is(site: Site) -> None:
     body = await site.json("/")
 
@@ -242,6 +270,11 @@ async def test_prometheus_reads_every_line(site: Site) -> None:
     assert "# TYPE perpilot_trades_total counter\n" in text
     assert 'perpilot_trading_state{state="trading"} 1.0\n' in text
     assert 'perpilot_breaker_tripped{name="consecutive_losses"} 1.0\n' in text
+    assert "perpilot_average_loss_usdt 3.4\n" in text
+    assert "\nperpilot_calmar " not in text
+    assert 'perpilot_win_rate_bound{bound="low"} 0.16' in text
+    assert 'perpilot_group_trades{by="symbol",name="BTC/USDT:USDT"} 2.0\n' in text
+    assert 'perpilot_group_win_rate{by="adviser",name="rules"} 0.5\n' in text
     for line in text.splitlines():
         name, _, value = line.rpartition(" ")
         assert line.startswith("# ") or (name.startswith("perpilot_") and float(value) is not None)

@@ -11,6 +11,7 @@ import pytest
 from core.market import Side
 from core.opinion import Flags, Stance
 from core.plan import Cleared, Origin, Plan, Reason, Refused, ScoreTerms, Target
+from core.risk.account import Account, OpenRisk
 from core.risk.checks import Case, examine
 from core.risk.planning import resized
 from tests.core.builders import (
@@ -28,6 +29,7 @@ from tests.core.builders import (
     an_idea,
     an_instrument,
     an_open_risk,
+    an_opinion,
     later,
     some_flags,
     some_limits,
@@ -146,7 +148,7 @@ def test_a_manual_plan_may_risk_more_than_one_trade_but_never_more_than_the_hard
 
 
 def test_a_scanned_plan_at_the_hard_ceiling_is_refused_by_both_rules() -> None:
-    plan = a_plan(idea=an_idea(risk=D("0.09")))
+    plan = a_plan(idea=an_idea(risk=D("0.09")), limits=some_limits(risk_per_trade=D("0.09")))
     case = a_case(plan, limits=some_limits(max_trade_loss=D("0.08"), risk_per_trade=D("0.02")))
 
     assert [r.check for r in reasons_of(case)].count("loss_at_stop") == 2
@@ -173,12 +175,12 @@ def test_a_size_over_the_venues_last_bracket_is_refused() -> None:
     rules = an_instrument(tiers=(replace(TIERS[0], cap=D(300)),))
 
     assert words(a_case(plan, instrument=rules), "leverage") == (
-        "size 384 USDT is over the venue's largest position 300"
+        "size 376 USDT is over the venue's largest position 300"
     )
 
 
 def test_margin_over_its_share_of_equity_is_refused() -> None:
-    assert refusals(a_case(limits=some_limits(position_size=D("0.0767")))) == {"margin"}
+    assert refusals(a_case(limits=some_limits(position_size=D("0.0751")))) == {"margin"}
 
 
 def test_margin_and_entry_fee_must_fit_into_what_is_available() -> None:
@@ -195,8 +197,8 @@ def test_margin_and_entry_fee_must_fit_into_what_is_available() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"open_risks": (an_open_risk(BTC, loss=1),)},
-        {"open_risks": (an_open_risk(BTC, loss=1, is_card=True),)},
+        {"open_risks": (an_open_risk(BTC, Side.SHORT, loss=1),)},
+        {"open_risks": (an_open_risk(BTC, Side.SHORT, loss=1, is_card=True),)},
         {"foreign_symbols": frozenset({SOL})},
     ],
 )
@@ -219,9 +221,9 @@ def test_a_foreign_position_in_another_symbol_takes_no_place() -> None:
     [
         {"is_active": False},
         {"lot": D("0.05")},
-        {"max_quantity": D("3.83")},
-        {"min_quantity": D("3.85")},
-        {"min_notional": D("384.01")},
+        {"max_quantity": D("3.75")},
+        {"min_quantity": D("3.77")},
+        {"min_notional": D("376.01")},
     ],
 )
 def test_a_size_the_venue_would_reject_is_refused(rules: dict[str, Any]) -> None:
@@ -230,7 +232,7 @@ def test_a_size_the_venue_would_reject_is_refused(rules: dict[str, Any]) -> None
 
 def test_the_smallest_notional_is_measured_at_the_lower_of_entry_and_mark() -> None:
     plan = a_plan()
-    rules = an_instrument(min_notional=D(384))
+    rules = an_instrument(min_notional=D(376))
 
     at_entry = refusals(a_case(plan, instrument=rules))
     below = refusals(a_case(plan, instrument=rules, quote=a_quote(mark=D("99.99"))))
@@ -252,23 +254,24 @@ def test_liquidation_nearer_than_a_tenth_is_refused() -> None:
 
 
 def test_reward_to_risk_under_its_least_is_refused() -> None:
-    plan = a_plan(idea=an_idea(targets=((D("0.08"), D(1)),)))
+    near = tuple(an_opinion(name, stop_atr=5.0, target_atr=7.0) for name in ("a", "b"))
+    plan = a_plan(idea=an_idea(verdict=a_verdict(opinions=near)))  # all of it at 1.5 R, funding to pay
 
     assert refusals(a_case(plan)) == {"reward_risk"}
-    assert words(a_case(plan), "reward_risk") == "R:R 1.50 is under 1.5"
+    assert words(a_case(plan), "reward_risk") == "R:R 1.49 is under 1.5"
 
 
 def test_reward_to_risk_is_share_weighted_and_net() -> None:
-    # 3.84 at 100: out at 110 and 120, half each; slippage 0.05 % and fee 0.05 % of both ways.
-    plan = a_plan(idea=an_idea(targets=((D("0.10"), D("0.5")), (D("0.20"), D("0.5")))))
+    # 3.76 at 100: out at 108.15 and 111.86, half each; slippage and fee 0.05 % each way, funding 0.015 %.
+    plan = a_plan()
 
-    paid = D("100.05")
-    out_110, out_120 = D("109.945"), D("119.94")
-    fees = (paid + out_110 + paid + out_120) * D("1.92") * D("0.0005")
-    gain = D("1.92") * (out_110 - paid + out_120 - paid) - fees
-    stopped = D("94.9525")
-    loss = D("3.84") * (paid - stopped) + D("3.84") * (paid + stopped) * D("0.0005")
-    assert plan.quantity == D("3.84")
+    paid, funding = D("100.05"), D("376") * D("0.00015")
+    near, far = D("108.15") * D("0.9995"), D("111.86") * D("0.9995")
+    fees = (paid + near + paid + far) * D("1.88") * D("0.0005")
+    gain = D("1.88") * (near - paid + far - paid) - fees - funding
+    stopped = D("94.9") * D("0.9995")
+    loss = D("3.76") * (paid - stopped) + D("3.76") * (paid + stopped) * D("0.0005") + funding
+    assert plan.quantity == D("3.76")
     assert plan.gain_at_targets == gain
     assert plan.loss_at_stop == loss
     assert plan.reward_risk == gain / loss
@@ -279,7 +282,7 @@ def sized(equity: int, **fields: Any) -> Plan:
 
 
 def test_a_small_gain_passes_when_it_is_one_and_a_quarter_r() -> None:
-    plan = sized(50)  # R = 0.99, gain about 2.06: under 2.50, over 1.25 R
+    plan = sized(50)  # R = 0.96, gain about 1.76: under 2.50, over 1.25 R
 
     assert plan.gain_at_targets < D("2.5")
     assert refusals(a_case(plan, account=an_account(50))) == set()
@@ -293,13 +296,13 @@ def test_a_large_plan_needs_no_more_than_the_least_profit_in_dollars() -> None:
 
 
 def test_a_gain_under_both_is_refused_with_both_numbers() -> None:
-    plan = sized(100)  # R 1.97, gain 4.10
+    plan = sized(100)  # R 1.96, gain 3.62
     case = a_case(
         plan, account=an_account(100), limits=some_limits(min_profit_usd=D(6), min_profit_in_r=D(3))
     )
 
     assert refusals(case) == {"min_profit"}
-    assert words(case, "min_profit").startswith("net gain at targets 4.10 is under 5.92 (the lesser of")
+    assert words(case, "min_profit").startswith("net gain at targets 3.62 is under 5.89 (the lesser of")
 
 
 def test_a_half_card_is_judged_by_the_r_of_the_full_plan() -> None:
@@ -326,15 +329,16 @@ def budget_case(equity: Any, *, others: Any = 0, opening: Any = 1000, peak: Any 
         equity, day_opening=D(str(opening)), peak=D(str(peak)), open_risks=risks, available=D(1000)
     )
     plan = a_plan(equity=equity)
-    return a_case(plan, account=account, limits=some_limits(max_open_positions=3))
+    calm = {"yellow_drawdown": D("0.9"), "orange_drawdown": D("0.9")}
+    return a_case(plan, account=account, limits=some_limits(max_open_positions=3, **calm))
 
 
 def test_what_is_left_of_the_daily_limit_bounds_the_new_risk() -> None:
-    # Equity 918, the plan loses 18.338. Opened with 999.62: 99.962 may go, 81.62 went, 18.342 are left.
-    assert a_plan(equity=918).loss_at_stop.quantize(D("0.001")) == D("18.338")
+    # Equity 918, the plan loses 18.319. Opened with 999.64: 99.964 may go, 81.64 went, 18.324 are left.
+    assert a_plan(equity=918).loss_at_stop.quantize(D("0.001")) == D("18.319")
 
-    assert "daily_budget" not in refusals(budget_case(918, opening="999.62"))
-    assert refusals(budget_case(918, opening="999.63")) == {"daily_budget"}
+    assert "daily_budget" not in refusals(budget_case(918, opening="999.64"))
+    assert refusals(budget_case(918, opening="999.65")) == {"daily_budget"}
 
 
 def test_open_risk_counts_against_the_daily_limit() -> None:
@@ -343,7 +347,7 @@ def test_open_risk_counts_against_the_daily_limit() -> None:
 
 
 def test_what_is_left_of_the_drawdown_limit_bounds_the_new_risk() -> None:
-    # equity 1000, peak 1225: limit 245, fallen 225, so 20 are left; the plan loses 19.95
+    # equity 1000, peak 1225: limit 245, fallen 225, so 20 are left; the plan loses 19.97
     assert refusals(budget_case(1000, peak=1225)) == set()
     assert refusals(budget_case(1000, peak=1226)) == {"drawdown_budget"}
 
@@ -352,16 +356,121 @@ def test_a_day_that_gained_has_more_room_and_no_less() -> None:
     assert refusals(budget_case(1000, opening=900)) == set()
 
 
+def sided(*risks: OpenRisk, places: int = 5, **plan: Any) -> Case:
+    """A plan that loses 19.97; five places make a cap of 60 % of 100 on one side."""
+    limits = some_limits(max_open_positions=places, daily_loss=D("0.5"), max_drawdown=D("0.5"))
+    return a_case(a_plan(**plan), account=an_account(open_risks=risks), limits=limits)
+
+
 def test_risk_on_one_side_is_capped() -> None:
-    limits = some_limits(max_open_positions=5)
+    assert refusals(sided(an_open_risk(loss="40.03"))) == set()
+    assert refusals(sided(an_open_risk(loss="40.04"))) == {"same_direction"}
+    assert refusals(sided(an_open_risk(side=Side.SHORT, loss="40.04"))) == set()
+    assert words(sided(an_open_risk(loss="40.04")), "same_direction") == (
+        "long risk 60.01, weighted by beta, would be over 60.00"
+    )
 
-    def with_other(side: Side, loss: Any) -> set[str]:
-        account = an_account(open_risks=(an_open_risk(BTC, side, loss=loss),))
-        return refusals(a_case(account=account, limits=limits))
 
-    assert with_other(Side.LONG, "20.05") == set()
-    assert with_other(Side.LONG, "20.06") == {"same_direction"}
-    assert with_other(Side.SHORT, "20.06") == set()
+def test_risk_on_the_other_side_offsets_nothing() -> None:
+    both = (an_open_risk(loss="40.04"), an_open_risk("ADA/USDT:USDT", Side.SHORT, loss=90))
+
+    assert refusals(sided(*both)) == {"same_direction"}
+
+
+@pytest.mark.parametrize(
+    ("beta", "fits", "exceeds"),
+    [
+        (None, "40.03", "40.04"),  # unknown counts fully
+        (D("0.5"), "80.06", "80.08"),
+        (D("1.7"), "40.03", "40.04"),  # never more than its loss
+        (D("0"), "200", None),
+        (D("-0.4"), "200", None),  # against BTC: nothing, and it makes no room
+    ],
+)
+def test_open_risk_counts_by_its_beta_to_btc(beta: D | None, fits: str, exceeds: str | None) -> None:
+    assert refusals(sided(an_open_risk(loss=fits, beta=beta))) == set()
+    if exceeds is not None:
+        assert refusals(sided(an_open_risk(loss=exceeds, beta=beta))) == {"same_direction"}
+
+
+def test_the_plan_counts_by_its_own_beta() -> None:
+    other = an_open_risk(loss="50.01")
+
+    assert refusals(sided(other, beta=D("0.5"))) == set()
+    assert refusals(sided(other, beta=D("0.51"))) == {"same_direction"}
+
+
+def test_one_trades_risk_always_fits_where_two_places_make_less_than_two_trades() -> None:
+    assert refusals(sided(an_open_risk(loss=4), places=2)) == set()  # 24 in all
+    assert refusals(sided(an_open_risk(loss="4.1"), places=2)) == {"same_direction"}
+    assert refusals(sided(places=1)) == set()
+
+
+def hurt(fall: str, **fields: Any) -> Account:
+    """An account of 1000 that has fallen by `fall` from its peak, today untouched."""
+    return an_account(peak=D(1000) / (1 - D(fall)), **fields)
+
+
+def test_from_orange_on_nothing_is_opened_with_both_numbers() -> None:
+    account = hurt("0.12")
+    plan = a_plan(account=account)
+
+    assert refusals(a_case(plan, account=account)) == {"drawdown"}
+    assert words(a_case(plan, account=account), "drawdown") == (
+        "the drawdown 12.00 % has reached 10.00 %, from where nothing is opened"
+    )
+
+
+def test_orange_holds_for_the_owners_ideas_too() -> None:
+    account = hurt("0.11")
+    plan = a_plan(idea=a_manual_idea_drawn(), account=account)
+
+    assert refusals(a_case(plan, account=account)) == {"drawdown"}
+
+
+@pytest.mark.parametrize("make", [an_idea, a_manual_idea_drawn])
+def test_a_full_card_shown_before_the_drawdown_turned_yellow_is_refused_and_half_of_it_passes(
+    make: Any,
+) -> None:
+    full = a_plan(idea=make())
+    half = resized(full, D("0.5"), an_instrument(), some_limits())
+    drawn_now = a_plan(idea=make(), account=hurt("0.06"))
+
+    case = a_case(full, account=hurt("0.06"))
+
+    assert refusals(case) == {"size"}
+    (reason,) = reasons_of(case)
+    assert "0.5 of the full size: the drawdown 6.00 % has reached 5.00 %" in reason.text
+    assert refusals(a_case(half, account=hurt("0.06"))) == set()
+    assert refusals(a_case(drawn_now, account=hurt("0.06"))) == set()
+
+
+def test_a_probe_takes_half_of_the_size() -> None:
+    probing = an_account(is_probing=True)
+
+    assert refusals(a_case(a_plan(), account=probing)) == {"size"}
+    assert refusals(a_case(a_plan(account=probing), account=probing)) == set()
+
+
+def test_a_peak_of_nothing_leaves_the_drawdown_unknown_which_refuses() -> None:
+    found = refusals(a_case(account=an_account(peak=D(0))))
+
+    assert {"drawdown"} <= found <= {"drawdown", "drawdown_budget"}
+
+
+@pytest.mark.parametrize("share", ["0", "-0.5", "1.01", "NaN"])
+def test_a_size_share_that_is_none_is_refused(share: str) -> None:
+    assert refusals(a_case(a_plan(size_share=D(share)))) == {"finite"}
+
+
+@pytest.mark.parametrize("field", ["funding_cost", "cost", "beta"])
+@pytest.mark.parametrize("poison", ["NaN", "sNaN", "Infinity"])
+def test_costs_and_beta_that_are_no_numbers_are_refused(field: str, poison: str) -> None:
+    assert refusals(a_case(a_plan(**{field: D(poison)}))) == {"finite"}
+
+
+def test_funding_that_is_received_is_not_counted_on() -> None:
+    assert refusals(a_case(a_plan(funding_cost=D("-0.001")))) == {"finite"}
 
 
 def test_a_symbol_rests_after_a_close() -> None:
@@ -479,6 +588,8 @@ def test_facts_of_another_symbol_or_account_are_refused(fields: dict[str, Any], 
         ("notional", "0.99"),
         ("liquidation", "0.99"),
         ("full_size_loss", "0.99"),
+        ("cost", "0.99"),
+        ("funding_cost", "1.5"),
     ],
 )
 def test_a_plan_that_flatters_itself_is_refused(field: str, factor: str) -> None:
@@ -504,7 +615,7 @@ def test_flags_against_the_side_refuse_and_those_against_the_other_do_not() -> N
 def test_weak_and_impossible_confidence_is_refused(confidence: float) -> None:
     plan = a_plan(verdict=a_verdict(confidence=confidence))
 
-    assert refusals(a_case(plan)) == {"confidence"}
+    assert {"confidence"} <= refusals(a_case(plan)) <= {"confidence", "size"}
 
 
 @pytest.mark.parametrize("total", [69.9, float("nan"), 101.0, float("inf")])
@@ -522,7 +633,7 @@ def test_a_verdict_for_something_else_backs_no_plan(stance: Stance) -> None:
 
 
 def test_a_scanned_plan_without_a_verdict_is_refused() -> None:
-    assert refusals(a_case(a_plan(verdict=None))) == {"verdict"}
+    assert refusals(a_case(a_plan(verdict=None))) == {"verdict", "size"}
 
 
 def test_a_manual_idea_is_not_judged_by_flags_score_or_verdict() -> None:

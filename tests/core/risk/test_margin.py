@@ -71,6 +71,12 @@ def maintenance(rows: Rows, notional: D) -> D:
         (DOGE_ROWS, Side.SHORT, "1000000", "0.2", 5, "0.237684"),
         # 9,600 at entry, 12,723 at liquidation: the second, (3,200 + 50 + 9,600) / (600 x 1.01)
         (LINK_ROWS, Side.SHORT, "600", "16", 3, "21.204620"),
+        # 11,200 at entry, 9,005 at liquidation: the first, (2,240 - 11,200) / (700 x -0.995)
+        (LINK_ROWS, Side.LONG, "700", "16", 5, "12.864322"),
+        # 145,000, then 191,594: the third, (48,333.33 + 655 + 145,000) / (725,000 x 1.0125)
+        (DOGE_ROWS, Side.SHORT, "725000", "0.2", 3, "0.264267"),
+        # 160,000 at entry, 144,242 at liquidation: the second, (16,000 + 280 - 160,000) / (800,000 x -0.99)
+        (DOGE_ROWS, Side.LONG, "800000", "0.2", 10, "0.181465"),
     ],
 )
 def test_liquidation_by_the_published_formula_and_brackets(

@@ -21,6 +21,7 @@ from core.analysis.flags import FlagLimits
 from core.journal import Mode
 from core.market import Instrument, Side, from_ms, to_ms
 from core.opinion import Abstention, Brief, Opinion
+from core.ports import AdviserPanel
 from core.risk.limits import Limits
 from core.sim.clock import VirtualClock
 from core.sim.history import Funding, HistoryMarket
@@ -145,7 +146,7 @@ async def staged(
     timeframe: str,
     instruments: Mapping[str, Instrument],
     start: datetime,
-    panel: TwoJudges | TwoBulls,
+    panel: AdviserPanel,
     settings: SimSettings,
     funding: Mapping[str, Funding] | None = None,
 ) -> Staged:
@@ -168,9 +169,13 @@ async def recorded(
     limits: Limits,
     flags: FlagLimits,
     *,
+    panel: AdviserPanel | None = None,
     future_factor: float = 1.0,
 ) -> Staged:
-    """5-minute bars from `WARM_UP` before `start`; bars after the run are multiplied by `future_factor`."""
+    """5-minute bars from `WARM_UP` before `start`; bars after the run are multiplied by `future_factor`.
+
+    `panel` None: the rule-based judgement under two names.
+    """
     end = start + timedelta(days=days)
     bars = {
         _symbol(base): _cut(recorded_candles(base), start - WARM_UP, end + timedelta(days=1))
@@ -181,7 +186,13 @@ async def recorded(
     funding = {_symbol(base): recorded_funding(base) for base in bases}
     settings = SimSettings(tuple(bars), limits=limits, flags=flags, scan_every_s=1800.0, guard_every_s=900.0)
     return await staged(
-        bars, "5m", {_symbol(b): _instrument(b) for b in bases}, start, TwoJudges(), settings, funding
+        bars,
+        "5m",
+        {_symbol(b): _instrument(b) for b in bases},
+        start,
+        panel or TwoJudges(),
+        settings,
+        funding,
     )
 
 
@@ -253,12 +264,16 @@ def scripted_bars(
 
 
 async def scripted(
-    bars: Mapping[str, NDArray[np.float64]], start: datetime, limits: Limits, mode: Mode = Mode.AUTO
+    bars: Mapping[str, NDArray[np.float64]],
+    start: datetime,
+    limits: Limits,
+    mode: Mode = Mode.AUTO,
+    funding: Mapping[str, Funding] | None = None,
 ) -> tuple[Staged, TwoBulls]:
     panel = TwoBulls()
     instruments = {symbol: an_instrument(symbol=symbol, max_quantity=D(10**6)) for symbol in bars}
     settings = SimSettings(tuple(bars), limits=limits, flags=NO_FLAGS, scan_every_s=1800.0, mode=mode)
-    return await staged(bars, "15m", instruments, start, panel, settings), panel
+    return await staged(bars, "15m", instruments, start, panel, settings, funding), panel
 
 
 __all__ = ["NO_FLAGS", "D", "Staged", "from_ms", "recorded", "scripted", "scripted_bars"]

@@ -20,7 +20,7 @@ WIDE = Limits(
     min_score=0.0,
     max_open_positions=3,
     allow_volatile=True,
-    same_direction_risk=D(5),
+    same_direction_share=D(5),
     max_consecutive_losses=99,
     daily_loss=D("0.5"),
     max_drawdown=D("0.5"),
@@ -60,17 +60,16 @@ async def test_the_journal_says_to_the_last_digit_what_the_venue_did_to_the_wall
     assert abs(venue.wallet - venue.deposited - booked - unbooked) < D("1e-8")
     state = await two_days.journal.account_state(two_days.simulation.settings.account)
     assert abs(state.current_capital - venue.deposited - booked) < D("1e-8")
-    assert {trade.exit_reason for trade in trades} >= {ExitReason.STOP, ExitReason.TARGET}
+    assert {trade.exit_reason for trade in trades} >= {ExitReason.TRAILING, ExitReason.TARGET}
     assert any(trade.funding for trade in trades)
 
 
 async def test_a_trade_makes_about_what_was_planned_where_the_price_did_not_jump(two_days: Staged) -> None:
-    """Stops lose about one R, targets make at least the 1.5 R they were checked for."""
+    """Nothing loses much more than R; what ends at its last target made half of 1.5 R and half of 3 R."""
     for trade in await two_days.trades():
-        if trade.exit_reason is ExitReason.STOP:
-            assert D("-1.1") < trade.r_multiple < D("-0.85")
-        elif trade.exit_reason is ExitReason.TARGET:
-            assert D("1.4") < trade.r_multiple < D("5.1")
+        assert trade.r_multiple > D("-1.1")
+        if trade.exit_reason is ExitReason.TARGET:
+            assert D("1.4") < trade.r_multiple < D("3.1")
 
 
 async def test_the_same_prices_make_the_same_trades_whatever_comes_later() -> None:

@@ -26,6 +26,7 @@ from core.trade import (
     OrderSide,
     OrderStatus,
     Position,
+    Transfer,
 )
 from tests.core.builders import SOL, D, a_background, a_quote, an_instrument, an_opinion
 
@@ -106,6 +107,7 @@ class FakeVenue:
         self.orders: dict[str, Order] = {}
         self.all_fills: list[Fill] = []
         self.payments: list[FundingPayment] = []
+        self.paid: list[Transfer] = []
         self.next_answers: dict[OrderKind, list[str]] = defaultdict(list)
         self.submitted: list[OrderRequest] = []
         self.cancelled: list[str] = []
@@ -195,7 +197,16 @@ class FakeVenue:
         self._fail("funding")
         return tuple(row for row in self.payments if row.symbol == symbol and row.at >= since)
 
+    async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
+        self._fail("transfers")
+        return tuple(row for row in self.paid if row.at >= since)
+
     # ---- what the world does
+
+    def pay(self, amount: Any) -> None:
+        """Somebody pays in, or out when negative."""
+        self.wallet += D(str(amount))
+        self.paid.append(Transfer(f"t{len(self.paid)}", D(str(amount)), self.clock.now()))
 
     def move(self, price: Any, symbol: str = SOL) -> None:
         """A new price: conditional orders that it reaches are executed."""
@@ -305,6 +316,36 @@ class FakeVenue:
 
     def _end(self, client_id: str, status: OrderStatus) -> None:
         self.orders[client_id] = replace(self.orders[client_id], status=status, updated_at=self.clock.now())
+
+
+class WatchedVenue(FakeVenue):
+    """Once covered never bare again: looked at after every request."""
+
+    takes_larger = True
+    """Some venues refuse a stop that is larger than the position."""
+    was_covered = False
+    bare = ""
+    """The request after which cover was gone; empty is innocent."""
+
+    async def submit(self, request: OrderRequest) -> Outcome:
+        is_stop = request.kind is OrderKind.STOP_MARKET
+        if is_stop and not self.takes_larger and request.quantity > self.held[SOL][1]:
+            self.next_answers[request.kind] = ["refuse"]
+        outcome = await super().submit(request)
+        self._look(f"{request.kind} of {request.quantity}")
+        return outcome
+
+    async def cancel(self, symbol: str, client_id: str) -> Outcome:
+        outcome = await super().cancel(symbol, client_id)
+        self._look(f"cancel of {self.orders[client_id].kind}")
+        return outcome
+
+    def _look(self, what: str) -> None:
+        held = self.held.get(SOL)
+        covered = held is not None and any(o.quantity >= held[1] for o in self.resting(OrderKind.STOP_MARKET))
+        if self.was_covered and held is not None and not covered:
+            self.bare = what
+        self.was_covered = covered
 
 
 class FakePanel:

@@ -23,6 +23,7 @@ from core.trade import (
 )
 from core.trading.ids import client_id
 from core.trading.lifecycle import next_step
+from core.trading.sending import ATTEMPTS_PER_REQUEST
 from core.trading.steps import (
     Rules,
     Send,
@@ -30,7 +31,7 @@ from core.trading.steps import (
 )
 from tests.core.builders import D, a_fill, a_position, a_trade, an_order, later
 
-RULES = Rules(D("0.01"), D("0.01"), D("0.05"), D("0.005"))
+RULES = Rules(D("0.01"), D("0.01"), D("0.01"), D("0.005"))
 SENT, DONE, REFUSED, DEAD = IntentState.SENT, IntentState.DONE, IntentState.REFUSED, IntentState.DEAD
 
 
@@ -108,15 +109,44 @@ class Stage:
         self.held = D(str(quantity))
         return self
 
-    def covered(self) -> Stage:
-        self.entered()
-        self.sent(Purpose.STOP, shown=OrderStatus.OPEN)
+    def covered(self, quantity: Any = 2) -> Stage:
+        self.entered(quantity)
+        self.sent(Purpose.STOP, quantity=quantity, shown=OrderStatus.OPEN)
         return self
 
     def complete(self) -> Stage:
         self.covered()
         self.sent(Purpose.TARGET, shown=OrderStatus.OPEN)
         return self
+
+    def rungs(self, *quantities: Any) -> Stage:
+        """A covered position of two with its ladder resting, one target for each quantity."""
+        self.covered()
+        for index, quantity in enumerate(quantities):
+            price = self.trade.targets[index].price
+            attempt = index * ATTEMPTS_PER_REQUEST
+            self.sent(Purpose.TARGET, DONE, attempt, quantity, shown=OrderStatus.OPEN, trigger=price)
+        return self
+
+    def reached(self, index: int) -> Stage:
+        """A resting target fills; the stop was re-sized to what is left."""
+        name = self._sent_as(Purpose.TARGET, index * ATTEMPTS_PER_REQUEST).request.client_id
+        order = next(o for o in self.orders if o.client_id == name)
+        self.show(name, status=OrderStatus.FILLED, filled=order.quantity)
+        self.filled(self._sent_as(Purpose.TARGET, index * ATTEMPTS_PER_REQUEST), order.quantity)
+        self.held -= order.quantity
+        for stop in [o for o in self.orders if o.kind is OrderKind.STOP_MARKET]:
+            self.show(stop.client_id, status=OrderStatus.CANCELLED, updated_at=later(seconds=self.now_s))
+        attempts = [i.attempt for i in self.intents if i.purpose is Purpose.STOP]
+        if self.held:
+            self.sent(Purpose.STOP, DONE, max(attempts) + 1, self.held, shown=OrderStatus.OPEN)
+        return self
+
+    def _sent_as(self, purpose: Purpose, attempt: int) -> Intention:
+        return next(i for i in self.intents if i.purpose is purpose and i.attempt == attempt)
+
+    def show(self, name: str, **fields: Any) -> None:
+        self.orders = [replace(o, **fields) if o.client_id == name else o for o in self.orders]
 
     def gone(self, by: Purpose = Purpose.STOP) -> Stage:
         """The position is closed by one of our orders, and the fills say so."""

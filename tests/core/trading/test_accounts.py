@@ -13,7 +13,7 @@ from core.journal import EquityPoint
 from core.market import Side
 from core.notice import NoticeKind
 from core.risk import breakers
-from core.risk.limits import Limits
+from core.risk.limits import BreakerLimits, Limits
 from core.trade import OrderSide
 from tests.core.builders import PAPER, SOL, D, a_closed_trade
 from tests.core.trading.fakes import seconds
@@ -85,13 +85,14 @@ async def test_a_loss_booked_right_after_midnight_counts_against_midnights_equit
     assert account.day_opening == midnight != account.equity
 
 
-async def test_a_midnight_long_past_does_not_lend_its_equity() -> None:
+async def test_the_newest_equity_before_midnight_opens_the_day_however_old_it_is() -> None:
     world = await opened()
-    await world.kernel.keeper.look()
+    await world.kernel.guard.watch()
     world.venue.wallet = D(900)
-    world.clock.advance(20 * 3600)
+    world.clock.advance(40 * 86_400)
+    world.boot()
 
-    assert (await world.kernel.keeper.look()).day_opening == 900
+    assert (await world.kernel.keeper.look()).day_opening == 1000
 
 
 async def test_the_peak_is_the_highest_of_capital_record_and_now() -> None:
@@ -99,7 +100,10 @@ async def test_the_peak_is_the_highest_of_capital_record_and_now() -> None:
     keeper = world.kernel.keeper
     world.venue.wallet = D(900)
     first = (await keeper.look()).peak
-    await world.journal.record_equity(PAPER, EquityPoint(world.clock.now(), D(1200), D(0)))
+    world.venue.wallet = D(1200)
+    await keeper.look()
+    await keeper.record_equity()
+    world.venue.wallet = D(900)
     second = (await keeper.look()).peak
 
     assert (first, second) == (1000, 1200)
@@ -110,6 +114,7 @@ async def test_an_acknowledged_drawdown_starts_a_new_peak_and_does_not_trip_agai
     keeper = world.kernel.keeper
     await world.journal.record_equity(PAPER, EquityPoint(world.clock.now(), D(1500), D(0)))
     world.clock.advance(120)
+    world.limits = replace(world.limits, breakers=BreakerLimits(rolling_loss=D("0.9")))
     tripped = (await keeper.look()).open_breakers
     await keeper.acknowledge(breakers.DRAWDOWN, "owner")
 
@@ -209,7 +214,9 @@ async def test_open_risk_is_what_the_stop_would_still_cost(side: Side) -> None:
     (risk,) = (await world.kernel.keeper.look()).open_risks
 
     way = (world.market.prices[SOL] - trade.stop) * side.sign
-    assert way > D("6.9") and risk.loss_at_stop == way * trade.quantity and risk.side is side
+    leaving = trade.cost / 2 * trade.stop
+    assert leaving > 0
+    assert way > D("4.9") and risk.loss_at_stop == (way + leaving) * trade.quantity and risk.side is side
 
 
 async def test_open_risk_is_the_whole_r_while_the_position_is_not_seen() -> None:

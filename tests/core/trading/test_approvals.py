@@ -187,7 +187,7 @@ CHANGES: list[tuple[Callable[[World], None], str]] = [
     (_pause, "paused by owner"),
     (_wide_spread, "spread"),
     (_blind, "equity is unknown"),
-    (_loss, "daily_loss"),
+    (_loss, "Daily loss"),
     (_foreign, "not ours"),
     (_watching, "the mode is watch"),
 ]
@@ -277,7 +277,7 @@ async def test_a_symbol_has_one_card_and_two_cards_never_take_one_place() -> Non
 
 
 async def test_two_cards_with_two_places_are_both_traded() -> None:
-    world = await opened(max_open_positions=2)
+    world = await opened(max_open_positions=2, same_direction_share=D(1))
     first, second = await world.card(), await world.card(name="plan-2", symbol=BTC)
 
     taps = await asyncio.gather(world.tap(first), world.tap(second))

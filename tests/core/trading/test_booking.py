@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.market import Side
-from core.trade import ExitReason, Fill, FundingPayment, Intention, IntentState, OrderSide, Purpose
+from core.trade import (
+    ExitReason,
+    Fill,
+    FundingPayment,
+    Intention,
+    IntentState,
+    OrderSide,
+    Purpose,
+    StopBy,
+)
 from core.trading.booking import closed_trade, funding_of
 from core.trading.ids import client_id, is_ours
 from tests.core.builders import NOW, SOL, D, a_fill, a_trade, an_order_request, later
@@ -96,6 +106,44 @@ def test_funding_counts_only_while_the_position_was_held() -> None:
     rows = [FundingPayment(str(n), SOL, D(1), later(hours=n)) for n in range(-2, 3)]
 
     assert [row.id for row in funding_of(rows, NOW, NOW + timedelta(hours=1))] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("by", "reason"),
+    [
+        (StopBy.BREAK_EVEN, ExitReason.BREAK_EVEN),
+        (StopBy.TRAILING, ExitReason.TRAILING),
+        (StopBy.OWNER, ExitReason.STOP),
+        (StopBy.ADVISER, ExitReason.STOP),
+        (StopBy.BREAKER, ExitReason.STOP),
+    ],
+)
+def test_a_filled_stop_is_called_by_who_moved_it(by: StopBy, reason: ExitReason) -> None:
+    moved = replace(TRADE, first_stop=D(95), stop=D(101), stop_by=by)
+    stop = intention(Purpose.STOP)
+    moved_stop = replace(stop, request=replace(stop.request, trigger=D(101)))
+    old_stop = replace(stop, request=replace(stop.request, trigger=D(95)))
+    fills = [fill(BUY, 1, 100, 0), fill(SELL, 1, 101, 5, "stop")]
+
+    assert closed_trade(moved, fills, [], [moved_stop]).exit_reason is reason
+    assert closed_trade(moved, fills, [], [old_stop]).exit_reason is ExitReason.STOP
+
+
+def test_a_software_stop_keeps_its_name_wherever_the_stop_was() -> None:
+    trailing = replace(
+        TRADE, first_stop=D(95), stop=D(101), stop_by=StopBy.TRAILING, exit_reason=ExitReason.SOFTWARE_STOP
+    )
+    fills = [fill(BUY, 1, 100, 0), fill(SELL, 1, 101, 5, "exit")]
+
+    assert closed_trade(trailing, fills, [], INTENTS).exit_reason is ExitReason.SOFTWARE_STOP
+
+
+def test_who_agreed_goes_into_history() -> None:
+    fills = [fill(BUY, 1, 100, 0), fill(SELL, 1, 101, 5)]
+
+    closed = closed_trade(replace(TRADE, advisers=("claude", "gpt")), fills, [], [])
+
+    assert closed.advisers == ("claude", "gpt")
 
 
 @given(

@@ -60,7 +60,7 @@ async def test_a_position_to_be_closed_is_closed_within_seconds() -> None:
 async def test_a_cancellation_is_repeated_after_it() -> None:
     world = await World().open()
     await world.hold()
-    (target,) = world.venue.resting(OrderKind.TAKE_PROFIT_MARKET)
+    target = world.venue.resting(OrderKind.TAKE_PROFIT_MARKET)[0]
     world.kernel.executor._cancelled[target.client_id] = world.clock.now()
 
     before = world.kernel.executor._is_being_cancelled(target)

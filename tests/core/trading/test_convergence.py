@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from core.errors import PerpilotError
 from core.market import Side
 from core.ports import Outcome
-from core.trade import ExitReason, OrderKind, OrderRequest, OrderSide
+from core.trade import ExitReason, OrderKind, OrderRequest, OrderSide, StopBy
 from tests.core.builders import PAPER, SOL, D
 from tests.core.trading.fakes import Crash, FakeVenue
 from tests.core.trading.world import World
 
 STOP, TARGET, MARKET = OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET, OrderKind.MARKET
 
+LADDER = ((D("0.08"), D("0.5")), (D("0.16"), D("0.5")))
 ANSWERS = st.lists(st.sampled_from(["take", "refuse", "throttle", "lose", "mute", "drop"]), max_size=3)
 
 
@@ -57,8 +58,9 @@ def acts() -> st.SearchStrategy[tuple[str, Any]]:
     return st.one_of(
         st.tuples(st.just("watch"), st.none()),
         st.tuples(st.just("wait"), st.sampled_from([0.5, 2, 16, 130])),
-        st.tuples(st.just("price"), st.sampled_from([93, 96, 99, 101, 108, 113])),
+        st.tuples(st.just("price"), st.sampled_from([93, 96, 99, 101, 104, 107, "108.5", 112, 117])),
         st.tuples(st.just("close"), st.sampled_from(["0.25", "0.5", "1"])),
+        st.tuples(st.just("steer"), st.sampled_from(["0.94", "0.97", "0.99", "1.01"])),
         st.tuples(st.just("by hand"), st.sampled_from([-2, -1, "-0.5", "0.5", 1])),
         st.tuples(st.just("strip"), st.none()),
         st.tuples(st.just("restart"), st.none()),
@@ -83,6 +85,10 @@ async def play(world: World, act: str, value: Any) -> None:
         case "close":
             trades = await world.trades()
             await world.kernel.guard.close(trades, ExitReason.OWNER, D(value), "owner")
+        case "steer":
+            for trade in await world.trades():
+                price = D(100) + (D(value) - 1) * 100 * trade.side.sign
+                await world.kernel.executor.move_stop(trade, price, StopBy.OWNER, may_loosen=D(value) < 1)
         case "by hand":
             _trade_by_hand(venue, D(value))
         case "strip":
@@ -141,7 +147,7 @@ async def a_run(side: Side, entry: str, acts_: list[tuple[str, Any]]) -> None:
     world.boot()
     await world.open()
     world.venue.next_answers[MARKET] = [entry]
-    await world.kernel.executor.enter(await world.cleared(side), None, "test")
+    await world.kernel.executor.enter(await world.cleared(side, target_fractions=LADDER), None, "test")
     for act, value in acts_:
         try:
             await play(world, act, value)
@@ -168,6 +174,8 @@ async def _check(world: World, acts_: list[tuple[str, Any]]) -> None:
     assert bool(trades) + len(history) == ours_filled
     if trades:
         assert world.is_covered() and venue.held[SOL][0] is trades[0].side
+        assert venue.resting(STOP)[0].trigger == trades[0].stop
+        assert sum(order.quantity for order in venue.resting(TARGET)) in (0, venue.held[SOL][1])
     else:
         assert venue.resting() == []
     if history and ("by hand", -2) not in acts_:  # what was turned round is somebody else's profit and loss

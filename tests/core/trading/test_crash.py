@@ -16,13 +16,14 @@ from core.errors import JournalError
 from core.journal import ApprovalState
 from core.market import Side
 from core.notice import NoticeKind
-from core.trade import ExitReason, OrderKind
+from core.trade import ExitReason, OrderKind, StopBy
 from tests.core.builders import PAPER, D
-from tests.core.trading.fakes import Crash, seconds
+from tests.core.trading.fakes import Crash, WatchedVenue, seconds
 from tests.core.trading.world import World
 
 Script = Callable[[World], Awaitable[None]]
 
+LADDER = ((D("0.08"), D("0.5")), (D("0.16"), D("0.5")))
 STOP, TARGET, MARKET = OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET, OrderKind.MARKET
 
 
@@ -92,6 +93,43 @@ async def halved(world: World) -> None:
     await world.kernel.guard.watch()
 
 
+async def climb(world: World) -> None:
+    """A short from 99.99 with stop 105 and two targets: at 91.9 the first is reached and the stop trails."""
+    card = await world.card(Side.SHORT, target_fractions=LADDER)
+    await world.tap(card)
+    await world.kernel.guard.watch()
+    world.clock.advance(30)
+    world.venue.move("91.9")
+    await world.kernel.guard.watch()
+
+
+async def trailed_out(world: World) -> None:
+    await climb(world)
+    world.clock.advance(30)
+    world.venue.move(91)
+    await world.kernel.guard.watch()
+    world.clock.advance(30)
+    world.venue.move("93.6")
+    await world.kernel.guard.watch()
+
+
+async def steered(world: World) -> None:
+    """The owner tightens a stop."""
+    await approve(world)
+    world.clock.advance(30)
+    for trade in await world.trades():
+        await world.kernel.executor.move_stop(trade, D(103), StopBy.OWNER, may_loosen=False)
+    await world.kernel.guard.watch()
+
+
+async def climbed_and_halved(world: World) -> None:
+    await climb(world)
+    world.clock.advance(30)
+    trades = await world.kernel.keeper.open_trades()
+    await world.kernel.guard.close(trades, ExitReason.OWNER, D("0.5"), "owner")
+    await world.kernel.guard.watch()
+
+
 FAULTS: dict[str, dict[OrderKind, list[str]]] = {
     "none": {},
     "entry mute": {MARKET: ["mute"]},
@@ -102,19 +140,33 @@ FAULTS: dict[str, dict[OrderKind, list[str]]] = {
     "no stop at all": {STOP: ["refuse"] * 99},
     "exit mute": {MARKET: ["take", "mute"]},
     "exit lost": {MARKET: ["take", "lose"]},
+    "moved stop refused": {STOP: ["take", "refuse"]},
+    "moved stop mute": {STOP: ["take", "mute"]},
+    "moved stop lost": {STOP: ["take", "lose"]},
+    "moved stop dropped": {STOP: ["take", "drop"]},
 }
+
+MOVES = tuple(fault for fault in FAULTS if fault.startswith("moved"))
 
 CASES = [
     *((approve, fault) for fault in ("none", "entry mute", "entry lost", "stop refused", "stop mute")),
     *((approve, fault) for fault in ("stop lost, target refused", "no stop at all")),
     (stopped_out, "none"),
     *((panicked, fault) for fault in ("none", "exit mute", "exit lost")),
-    *((halved, fault) for fault in ("none", "exit mute", "exit lost")),
+    *((halved, fault) for fault in ("none", "exit mute", "exit lost", *MOVES[:1])),
+    *((climb, fault) for fault in ("none", *MOVES)),
+    *((steered, fault) for fault in ("none", *MOVES[:2])),
+    (trailed_out, "none"),
+    (climbed_and_halved, "none"),
+    (climbed_and_halved, "exit lost"),
 ]
 
 
 async def a_world(fault: str) -> World:
-    world = await World().open()
+    world = World()
+    world.venue = WatchedVenue(world.clock, world.market)
+    world.boot()
+    await world.open()
     for kind, answers in FAULTS[fault].items():
         world.venue.next_answers[kind] = list(answers)
     return world
@@ -137,7 +189,7 @@ async def recover(world: World) -> None:
     await world.restart()
     bare_until = born
     for _ in range(30):
-        if not world.is_covered():
+        if world.is_bare():
             bare_until = world.clock.now()
         if not world.kernel.executor.is_restless:
             break
@@ -150,6 +202,7 @@ async def recover(world: World) -> None:
 async def check_the_end(world: World) -> None:
     """Everything closed by the owner: journal and venue agree to the last digit, told once."""
     half = world.held
+    assert not world.venue.bare
     trades = await world.trades()
     assert bool(trades) == (half > 0), "journal and venue disagree about a position"
     if trades:
@@ -197,12 +250,12 @@ async def test_a_crash_at_any_call_costs_nothing_but_time(script: Script, fault:
 
 async def test_a_second_crash_during_recovery_costs_no_more() -> None:
     dice = random.Random(11)
-    scripts = [approve, stopped_out, panicked, halved]
+    scripts = [approve, stopped_out, panicked, halved, climb, trailed_out, steered, climbed_and_halved]
 
-    for _ in range(40):
+    for _ in range(60):
         script, fault = dice.choice(scripts), dice.choice(list(FAULTS))
         world = await a_world(fault)
-        await run_until_dead(world, script, Tripwire(dice.randint(1, 25)))
+        await run_until_dead(world, script, Tripwire(dice.randint(1, 45)))
         world.clock.advance(dice.choice([0.1, 2, 20, 70]))
         world.boot(Tripwire(dice.randint(0, 6)), opens=False)
         with suppress(Crash):
@@ -229,12 +282,33 @@ async def test_a_partial_close_that_died_on_the_way_closes_its_part_once() -> No
     assert len(sizes) == 3  # no entry, whole, halved
 
 
-@pytest.mark.parametrize("script", [approve, panicked])
+async def test_a_crash_while_a_stop_moves_forgets_neither_the_peak_nor_the_first_stop() -> None:
+    calm = Tripwire()
+    await run_until_dead(await a_world("none"), climb, calm)
+    moved = 0
+
+    for at in range(1, calm.count + 1):
+        world = await a_world("none")
+        await run_until_dead(world, climb, Tripwire(at))
+        before = {trade.id: trade for trade in await world.trades()}
+        await recover(world)
+        for new in await world.trades():  # none when it died before its entry was sent
+            old = before[new.id]
+            assert new.planned_stop == old.planned_stop
+            assert new.stop <= old.stop  # a short's stop only falls
+            assert old.best_mark is None or (new.best_mark or D(999)) <= old.best_mark
+            assert new.is_trailing or not old.is_trailing
+            moved += new.stop < new.planned_stop
+
+    assert moved > 5
+
+
+@pytest.mark.parametrize("script", [approve, panicked, climb, steered])
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_journal_that_fails_once_anywhere_costs_nothing_but_time(script: Script, when: str) -> None:
     """The process lives on; `after` is a commit whose answer was lost."""
     names = {effect.removesuffix("after") + when for effect in EFFECTS if effect.startswith("journal")}
-    for at in range(1, 30):
+    for at in range(1, 60):
         world, count = await a_world("none"), [0]
 
         def failing(point: str, at: int = at, count: list[int] = count) -> None:

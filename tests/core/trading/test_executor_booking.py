@@ -168,8 +168,9 @@ async def test_a_partial_close_is_exact_and_the_stop_follows(share: str) -> None
     assert unfinished == [] and len(closed) == 1
     assert closed[0].quantity == (full * D(share)).quantize(D("0.01"), rounding="ROUND_FLOOR")
     assert world.held == full - closed[0].quantity and world.is_covered()
-    stops = world.venue.sent(STOP)
-    assert world.venue.cancelled == [stops[0].client_id]
+    stops, targets = world.venue.sent(STOP), world.venue.sent(TARGET)
+    assert world.venue.cancelled == [stops[0].client_id, *(target.client_id for target in targets[:2])]
+    assert sum(order.quantity for order in world.venue.resting(TARGET)) == world.held
 
 
 @pytest.mark.parametrize("answer", ["mute", "lose"])

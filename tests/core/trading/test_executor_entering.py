@@ -27,19 +27,20 @@ async def enter(world: World, side: Side = Side.LONG, **fields: Any) -> Any:
 
 
 @pytest.mark.parametrize("side", list(Side))
-async def test_an_entry_ends_covered_with_its_target_resting(side: Side) -> None:
+async def test_an_entry_ends_covered_with_its_targets_resting(side: Side) -> None:
     world = await opened()
 
     entered = await enter(world, side)
 
     trade = entered.trade
-    (stop,), (target,) = world.venue.resting(STOP), world.venue.resting(TARGET)
+    (stop,), targets = world.venue.resting(STOP), world.venue.resting(TARGET)
     assert entered.step == Rest()
-    assert [r.kind for r in world.venue.submitted] == [MARKET, STOP, TARGET]
+    assert [r.kind for r in world.venue.submitted] == [MARKET, STOP, TARGET, TARGET]
     assert world.venue.held[SOL][:2] == (side, trade.quantity)
     assert (stop.trigger, stop.quantity, stop.side) == (trade.stop, trade.quantity, trade.exit_side)
-    assert (target.trigger, target.side) == (trade.targets[0].price, trade.exit_side)
-    assert stop.reduce_only and target.reduce_only
+    assert [target.trigger for target in targets] == [target.price for target in trade.targets]
+    assert sum(target.quantity for target in targets) == trade.quantity
+    assert all(order.reduce_only and order.side is trade.exit_side for order in (stop, *targets))
     assert await world.told() == [f"{trade.id}:sent"]
 
 

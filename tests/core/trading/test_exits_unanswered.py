@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.trade import ExitReason, IntentState, OrderKind, Purpose, Want
-from core.trading.lifecycle import LONGEST_EXIT_PAUSE_S
+from core.trading.sending import LONGEST_EXIT_PAUSE_S
 from core.trading.steps import Send, Settle, Wait
 from tests.core.builders import D
 from tests.core.trading.stage import DEAD, REFUSED, SENT, Stage

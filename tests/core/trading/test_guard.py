@@ -116,12 +116,12 @@ async def test_nearness_to_the_stop_is_told_once_at_three_quarters_of_the_way(si
     world = await opened()
     await world.hold(side)
     tales = []
-    for away in ("3.7", "3.8", "1", "3.9", "-5"):
+    for away in ("3.7", "3.9", "1", "4", "-5"):
         world.venue.move(D(100) - D(away) * side.sign)
         await world.kernel.guard.watch()
         tales.append(len(await world.told(NoticeKind.NEAR_STOP)))
     await world.restart()
-    world.venue.move(D(100) - D("3.8") * side.sign)
+    world.venue.move(D(100) - D("3.9") * side.sign)
     await world.kernel.guard.watch()
 
     assert tales == [0, 1, 1, 1, 1]

@@ -225,7 +225,7 @@ def test_a_reached_target_is_not_placed_again() -> None:
 
 
 def test_a_target_half_filled_and_cancelled_is_placed_for_what_is_missing() -> None:
-    stage = Stage().covered()
+    stage = Stage().covered("1.5")
     stage.sent(Purpose.TARGET, DONE, shown=OrderStatus.CANCELLED, filled=D("0.5"))
 
     assert sent_by(stage.step()).quantity == D("1.5")

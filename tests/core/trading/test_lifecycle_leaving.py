@@ -117,23 +117,106 @@ def parting(share: str = "0.5", quantity: Any = 2) -> Stage:
     return stage
 
 
-@pytest.mark.parametrize(("share", "closed"), [("0.25", "0.5"), ("0.5", "1"), ("0.333", "0.66")])
-def test_a_partial_close_is_exact_to_the_lot_and_rounded_down(share: str, closed: str) -> None:
+def halving() -> Stage:
+    """A half of two is to be closed, and the stop for the other half rests beside the full one."""
+    stage = parting()
+    stage.sent(Purpose.STOP, DONE, 1, quantity=1, shown=OrderStatus.OPEN)
+    return stage
+
+
+@pytest.mark.parametrize(("share", "rest"), [("0.25", "1.5"), ("0.5", "1"), ("0.333", "1.34")])
+def test_a_stop_for_what_will_be_left_rests_before_a_part_is_closed(share: str, rest: str) -> None:
     request = sent_by(parting(share).step())
 
-    assert (request.quantity, request.reduce_only) == (D(closed), True)
+    assert (request.kind, request.trigger) == (OrderKind.STOP_MARKET, D(95))
+    assert (request.quantity, request.reduce_only) == (D(rest), True)
+
+
+@pytest.mark.parametrize(("share", "closed"), [("0.25", "0.5"), ("0.5", "1"), ("0.333", "0.66")])
+def test_a_partial_close_is_exact_to_the_lot_and_rounded_down(share: str, closed: str) -> None:
+    stage = parting(share)
+    stage.sent(Purpose.STOP, DONE, 1, quantity=2 - D(closed), shown=OrderStatus.OPEN)
+
+    request = sent_by(stage.step())
+
+    assert (request.kind, request.quantity, request.reduce_only) == (OrderKind.MARKET, D(closed), True)
+
+
+def test_a_part_is_not_closed_while_the_stop_for_the_rest_is_only_asked_for() -> None:
+    stage = parting()
+    stage.sent(Purpose.STOP, SENT, 1, quantity=1, ago_s=0.5)
+
+    assert isinstance(stage.step(), Wait)
+
+
+def test_a_part_whose_rest_gets_no_stop_is_not_closed() -> None:
+    stage = parting()
+    for attempt in (1, 2, 3):
+        stage.sent(Purpose.STOP, REFUSED, attempt, quantity=1, ago_s=9 - attempt)
+
+    step = stage.step()
+
+    assert isinstance(step, EndPartial) and "no stop could be placed for the 1" in step.undone
+
+
+def test_what_failed_for_an_earlier_part_does_not_count_for_a_later_one() -> None:
+    stage = parting()
+    for attempt in (1, 2, 3):
+        stage.sent(Purpose.STOP, REFUSED, attempt, quantity=1, ago_s=90 - attempt)
+
+    assert sent_by(stage.step()).quantity == 1
+
+
+@pytest.mark.parametrize("agreeing", [1, 2, 9])
+def test_both_stops_stay_while_the_part_is_on_its_way(agreeing: int) -> None:
+    stage = halving()
+    stage.sent(Purpose.EXIT, SENT, 100, quantity=1, ago_s=1)
+    stage.agreeing = agreeing
+
+    assert isinstance(stage.step(), Wait)
+
+
+def test_the_full_stop_goes_only_after_two_looks_at_the_smaller_position() -> None:
+    stage = halving()
+    stage.filled(stage.sent(Purpose.EXIT, DONE, 100, quantity=1, shown=OrderStatus.FILLED), 1)
+    stage.held = D(1)
+    stage.agreeing = 1
+
+    doubting = stage.step()
+    stage.agreeing = 2
+    sure = stage.step()
+
+    assert isinstance(doubting, Wait)
+    assert isinstance(sure, CancelOrder) and (sure.order.kind, sure.order.quantity) == (
+        OrderKind.STOP_MARKET,
+        D(2),
+    )
+
+
+def test_a_part_given_up_takes_its_stop_with_it_and_leaves_the_full_one() -> None:
+    stage = halving()
+    for attempt in range(3):
+        stage.sent(Purpose.EXIT, REFUSED, 100 + attempt, quantity=1, ago_s=9 - attempt)
+
+    ended = stage.step()
+    stage.trade = replace(stage.trade, close_share=None)
+    tidied = stage.step()
+
+    assert isinstance(ended, EndPartial) and "refused 3 times" in ended.undone
+    assert isinstance(tidied, CancelOrder)
+    assert (tidied.order.kind, tidied.order.quantity) == (OrderKind.STOP_MARKET, D(1))
 
 
 @pytest.mark.parametrize("ago_s", [0.1, 5, 14])
 def test_an_unanswered_partial_close_is_never_repeated_blindly(ago_s: float) -> None:
-    stage = parting()
+    stage = halving()
     stage.sent(Purpose.EXIT, SENT, 100, quantity=1, ago_s=ago_s)
 
     assert isinstance(stage.step(), Wait)
 
 
 def test_a_partial_close_proven_dead_is_sent_again() -> None:
-    stage = parting()
+    stage = halving()
     lost = stage.sent(Purpose.EXIT, SENT, 100, quantity=1, ago_s=16)
 
     proof = stage.step()
@@ -144,9 +227,24 @@ def test_a_partial_close_proven_dead_is_sent_again() -> None:
     assert isinstance(again, Send) and again.intention.attempt == 101
 
 
-def test_a_taken_partial_close_is_over_whatever_the_position_still_shows() -> None:
-    stage = parting()
-    stage.sent(Purpose.EXIT, DONE, 100, quantity=1, shown=OrderStatus.FILLED, ago_s=0.1)
+def test_a_taken_partial_close_is_over_once_the_position_shows_it() -> None:
+    stage = halving()
+    exit_ = stage.sent(Purpose.EXIT, DONE, 100, quantity=1, shown=OrderStatus.FILLED, ago_s=0.1)
+
+    unseen = stage.step()
+    stage.filled(exit_, 1)
+    only_filled = stage.step()
+    stage.held = D(1)
+    stage.orders = [o for o in stage.orders if o.kind is not OrderKind.STOP_MARKET or o.quantity == 1]
+    shown = stage.step()
+
+    assert isinstance(unseen, Wait) and isinstance(only_filled, Wait)
+    assert shown == EndPartial()
+
+
+def test_a_taken_partial_close_that_is_never_shown_ends_with_the_receive_window() -> None:
+    stage = halving()
+    stage.sent(Purpose.EXIT, DONE, 100, quantity=1, shown=OrderStatus.FILLED, ago_s=16)
 
     assert stage.step() == EndPartial()
 
@@ -162,6 +260,7 @@ def test_a_part_too_small_for_the_venue_ends_with_its_reason() -> None:
 
 def test_a_part_never_leaves_a_rest_too_small_to_protect() -> None:
     stage = parting("0.75")
+    stage.sent(Purpose.STOP, DONE, 1, quantity=1, shown=OrderStatus.OPEN)
     stage.rules = replace(RULES, min_quantity=D(1))
 
     assert sent_by(stage.step()).quantity == D(1)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.advice.score import wanted_leverage
 from core.desk import ManualIdea
-from core.market import Regime, Side
+from core.errors import Unknown
+from core.market import Candles, Regime, Side
 from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.account import Account
 from core.trading.manual import plan_idea
-from tests.core.builders import SOL, D, a_frame, an_account, some_features
+from tests.core.builders import BTC, SOL, D, a_frame, an_account, some_features
 from tests.core.trading.world import World
 
 
@@ -88,8 +91,8 @@ async def test_risk_may_go_up_to_the_hard_ceiling_and_no_further() -> None:
 async def test_without_words_the_plan_is_the_one_a_scan_would_make() -> None:
     plan = await planned()
 
-    assert plan.stop == 95
-    assert plan.targets[0].price == 111
+    assert plan.stop == D("94.90")  # 5 %, and beyond a round number
+    assert [target.price for target in plan.targets] == [D("108.15"), D("116.10")]  # 1.5 R and 3 R
     assert plan.leverage == plan.leverage_wanted == wanted_leverage(Regime.TRENDING, 0.0) == 3
     assert D(19) < plan.loss_at_stop <= D(20)
 
@@ -99,6 +102,46 @@ async def test_the_default_stop_rests_beyond_the_swing() -> None:
     world.features = lambda symbol: some_features(hour=a_frame("1h", atr=2.0, swing_low=94.0))
 
     assert (await planned(world=world)).stop == D("93.50")
+
+
+def moved_with_btc(symbol: str, share: float) -> Any:
+    """Bars of 100 hours that move by `share` of what BTC's do."""
+    steps = np.sin(np.arange(100.0)) / 100
+    rows = np.full((100, 6), 100.0)
+    rows[:, 0] = 1_700_000_000_000 + 3_600_000 * np.arange(100)
+    rows[:, 4] = 100 * np.exp(steps * (1 if symbol == BTC else share))
+    return Candles(symbol, "1h", rows)
+
+
+async def test_a_plan_carries_its_beta_to_btc_asked_for_only_when_it_is_drawn() -> None:
+    world, asked, plain = World(), list[str](), World().market.candles
+
+    async def candles(symbol: str, timeframe: str, until: datetime, limit: int) -> Candles:
+        asked.append(symbol)
+        if timeframe != "1h":
+            return await plain(symbol, timeframe, until, limit)
+        return moved_with_btc(symbol, 0.62)
+
+    world.market.candles = candles  # type: ignore[method-assign]
+    wrong = await tried(world=world, stop=D(106))
+
+    assert isinstance(wrong, Reason)
+    assert BTC not in asked
+    assert (await planned(world=world)).beta == D("0.62")
+    assert asked.count(BTC) == 1
+
+
+async def test_btcs_bars_that_cannot_be_read_leave_the_beta_unknown_which_counts_fully() -> None:
+    world, plain = World(), World().market.candles
+
+    async def candles(symbol: str, timeframe: str, until: datetime, limit: int) -> Candles:
+        if symbol == BTC:
+            raise Unknown("no bars of BTC")
+        return await plain(symbol, timeframe, until, limit)
+
+    world.market.candles = candles  # type: ignore[method-assign]
+
+    assert (await planned(world=world)).beta is None
 
 
 async def test_a_swing_too_far_asks_for_a_stop_of_ones_own() -> None:

@@ -16,6 +16,7 @@ from tests.core.builders import (
     SOL,
     D,
     a_case,
+    a_frame,
     a_plan,
     a_quote,
     an_account,
@@ -23,6 +24,7 @@ from tests.core.builders import (
     an_instrument,
     an_open_risk,
     later,
+    some_features,
     some_limits,
 )
 
@@ -41,6 +43,8 @@ def test_a_free_account_bars_nothing() -> None:
         ({"closed_to_entries": "paused"}, ["entries"]),
         ({"open_breakers": ("drawdown", "daily_loss")}, ["breakers", "breakers"]),
         ({"equity": None}, ["equity"]),
+        ({"peak": D(1120)}, ["drawdown"]),
+        ({"peak": D(1110)}, []),
         ({"open_risks": (an_open_risk(SOL),)}, ["positions"]),
         ({"open_risks": (an_open_risk(BTC, is_card=True),)}, ["positions"]),
         ({"foreign_symbols": frozenset({SOL})}, ["positions"]),
@@ -72,6 +76,18 @@ def small(equity: Any, price: Any = 100, limits: Limits | None = None, **rules: 
 
 def test_what_can_be_sized_is_not_named() -> None:
     assert small(1000) is None
+
+
+def test_what_drawdown_or_probe_leave_of_a_size_decides_what_can_be_sized() -> None:
+    rules = an_instrument(lot=D(1), min_quantity=D(1))
+
+    whole = unsizeable(rules, a_quote(), D(300), some_limits())
+    half = unsizeable(rules, a_quote(), D(300), some_limits(), D("0.5"))
+
+    assert whole is None
+    assert half is not None
+    assert half.text.endswith("more than 3.00 (RISK_PER_TRADE at 0.5 of the size)")
+    assert half.mend == "RISK_PER_TRADE=0.0349"
 
 
 def test_an_inactive_symbol_is_named() -> None:
@@ -107,12 +123,12 @@ def test_a_lot_that_risks_too_much_names_the_risk_that_would_do() -> None:
 
 
 def test_a_lot_that_binds_too_much_margin_names_its_share() -> None:
-    # 100 at 5x binds 20.05 of 300, more than 5 %.
+    # 100 at 5x binds 20 of 300, more than 5 %.
     found = small(300, lot=D(1), min_quantity=D(1), limits=some_limits(position_size=D("0.05")))
 
     assert found is not None
-    assert found.text.startswith("the smallest order binds 20.05 USDT, more than 15.00 (POSITION_SIZE")
-    assert found.mend == "POSITION_SIZE_PERCENT=0.0672"
+    assert found.text.startswith("the smallest order binds 20.00 USDT, more than 15.00 (POSITION_SIZE")
+    assert found.mend == "POSITION_SIZE_PERCENT=0.067"
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -120,9 +136,9 @@ def test_a_lot_that_binds_too_much_margin_names_its_share() -> None:
 @pytest.mark.parametrize("equity", ["0.5", "3", "20", "60", "150"])
 @pytest.mark.parametrize("size", ["0.05", "0.8"])
 def test_the_mend_really_makes_the_symbol_tradable(side: Side, lot: str, equity: str, size: str) -> None:
-    rules = {"lot": D(lot), "min_quantity": D(lot)}
+    steps = {"lot": D(lot), "min_quantity": D(lot)}
     limits, money = some_limits(position_size=D(size), min_profit_usd=D(0)), D(equity)
-    found = small(money, limits=limits, **rules)
+    found = small(money, 103, limits=limits, **steps)
     if found is None:  # it can be sized on one side at least; a plan for the other names its own mend
         return
     for part in found.mend.split(" and "):
@@ -133,9 +149,14 @@ def test_the_mend_really_makes_the_symbol_tradable(side: Side, lot: str, equity:
         else:
             limits = replace(limits, position_size=D(part.partition("=")[2]))
 
-    idea = an_idea(side, risk=limits.risk_per_trade, leverage_wanted=limits.max_leverage)
-    plan = a_plan(side, idea=idea, instrument=an_instrument(**rules), equity=money, limits=limits)
-    case = a_case(plan, instrument=an_instrument(**rules), account=an_account(money), limits=limits)
+    # No swing and no funding: the stop is at the least distance, which is what the screen judges by.
+    known = some_features(side, a_frame("1h", side, swing_low=None, swing_high=None), funding_per_8h=0.0)
+    fields = {"risk": limits.risk_per_trade, "leverage_wanted": limits.max_leverage, "features": known}
+    rules, quote = an_instrument(**steps), a_quote(103)
+    plan = a_plan(
+        side, idea=an_idea(side, **fields), quote=quote, instrument=rules, equity=money, limits=limits
+    )
+    case = a_case(plan, quote=quote, instrument=rules, account=an_account(money), limits=limits)
 
-    assert small(money, limits=limits, **rules) is None
+    assert unsizeable(rules, quote, money, limits) is None
     assert isinstance(examine(case), Cleared)

@@ -13,9 +13,10 @@ from core.journal import Approval, Mode
 from core.market import Side
 from core.notice import NoticeKind
 from core.opinion import Decider, Features, Flags
-from core.plan import Cleared, Plan
+from core.plan import Cleared, Plan, Target
 from core.risk.checks import Case, examine
 from core.risk.limits import Limits
+from core.risk.sizing import with_size
 from core.sim.clock import VirtualClock
 from core.trade import Intention, OrderKind, Purpose, Trade
 from core.trading.decide import Rules
@@ -23,7 +24,18 @@ from core.trading.engine import Course
 from core.trading.kernel import Kernel, Ports, build_kernel
 from db.journal import SqlJournal
 from db.session import InlineDatabase, _empty_schema
-from tests.core.builders import NOW, PAPER, SOL, D, a_plan, a_verdict, an_account, an_idea, some_features
+from tests.core.builders import (
+    NOW,
+    PAPER,
+    SOL,
+    D,
+    a_plan,
+    a_verdict,
+    an_account,
+    an_idea,
+    an_instrument,
+    some_features,
+)
 from tests.core.trading.fakes import FakeMarket, FakePanel, FakeVenue, Watched
 
 _kept: list[InlineDatabase] = []
@@ -95,9 +107,12 @@ class World:
     # ---- plans and cards
 
     def plan(self, side: Side = Side.LONG, name: str = "plan-1", symbol: str = SOL, **fields: Any) -> Plan:
-        shape = {"targets": fields.pop("target_fractions")} if "target_fractions" in fields else {}
-        idea = an_idea(side, id=name, symbol=symbol, features=some_features(side, symbol=symbol), **shape)
+        shape = fields.pop("target_fractions", ())
+        idea = an_idea(side, id=name, symbol=symbol, features=some_features(side, symbol=symbol))
         made = a_plan(side, idea=idea, limits=self.limits)
+        if shape:
+            targets = tuple(Target(made.entry * (1 + way * side.sign), share) for way, share in shape)
+            made = with_size(replace(made, targets=targets), an_instrument(), self.limits)
         return replace(made, verdict=a_verdict(side), created_at=self.clock.now(), **fields)
 
     async def cleared(self, side: Side = Side.LONG, **fields: Any) -> Cleared[Plan]:
@@ -162,6 +177,12 @@ class World:
         if held is None:
             return not stops
         return len(stops) == 1 and stops[0].quantity == held[1] and stops[0].reduce_only
+
+    def is_bare(self, symbol: str = SOL) -> bool:
+        """A position that no resting reduce-only stop covers in full."""
+        held = self.venue.held.get(symbol)
+        stops = [o for o in self.venue.resting(OrderKind.STOP_MARKET) if o.symbol == symbol and o.reduce_only]
+        return held is not None and not any(order.quantity >= held[1] for order in stops)
 
     async def settle(self, passes: int = 20, every_s: float = 2.0) -> None:
         """Guarding goes on until nothing is unsettled, and once more."""

@@ -1,0 +1,212 @@
+"""The checklist before real money, counted from the journal, and the typed sentence that arms it.
+
+Laws:
+- Evidence is paper trading's, whatever account runs now; a demo has none.
+- Settings looser than those the evidence was gathered under restart the count, however they were changed.
+- Arming is recorded before anybody is told; what is armed is read from the record, never remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from bot.book import SettingsBook
+from bot.settings import Settings, Spec, specs
+from core.desk import DoctorLine, ReadinessView, Tap, WeekFigures
+from core.errors import JournalError
+from core.journal import Arming, DeskJournal, HouseJournal, ReadinessJournal
+from core.money import ZERO
+from core.notice import NoticeKind
+from core.ports import Blobs, Clock
+from core.risk import arming, readiness
+from core.trading import notices
+
+log = logging.getLogger("perpilot.readiness")
+
+PAPER = "paper"
+"""The account whose trading is evidence."""
+DOCTOR_AGE = timedelta(minutes=10)
+"""A look at the checklist takes the doctor's last answer up to this age; arming always asks afresh."""
+MOST_TRIPS = 1_000
+"""More breaker events than years of trading make."""
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+Doctor = Callable[[], Awaitable[tuple[DoctorLine, ...]]]
+
+
+class EvidenceJournal(DeskJournal, HouseJournal, ReadinessJournal, Blobs, Protocol):
+    """The parts of the journal that evidence is counted from."""
+
+
+class ReadinessDesk:
+    def __init__(
+        self,
+        journal: EvidenceJournal,
+        book: SettingsBook,
+        clock: Clock,
+        doctor: Doctor,
+        account: str,
+        *,
+        is_paper: bool,
+        is_demo: bool,
+        live_bar: str,
+    ) -> None:
+        """`live_bar`: why nothing trades live even when it is armed; empty when it does."""
+        self._journal = journal
+        self._book = book
+        self._clock = clock
+        self._doctor = doctor
+        self._account = account
+        self._is_paper = is_paper
+        self._is_demo = is_demo
+        self._live_bar = live_bar
+        self._proven = account if is_demo else PAPER
+        self._asked: tuple[datetime, tuple[DoctorLine, ...]] | None = None
+        self._noted: Settings | None = None
+        self._arming = asyncio.Lock()
+
+    async def view(self) -> ReadinessView:
+        """Raises `JournalError` when something cannot be counted."""
+        evidence = await self._evidence(await self._doctor_lately())
+        weeks = readiness.weeks(evidence)
+        counted = readiness.weeks_counted(weeks)
+        record = None if self._is_paper else await self._live_record()
+        armed = record.armed if record is not None else None
+        return ReadinessView(
+            items=readiness.checklist(evidence, counted),
+            weeks_counted=counted,
+            weeks_needed=readiness.WEEKS_NEEDED,
+            weeks=weeks,
+            is_paper=self._is_paper,
+            is_demo=self._is_demo,
+            is_armed=armed is not None,
+            cap=armed.cap if armed is not None else None,
+            next_cap=arming.next_cap(record) if record is not None else None,
+            next_cap_needs=arming.rise_needs(record) if record is not None and armed is not None else (),
+            at=evidence.now,
+            live_bar=self._live_bar,
+        )
+
+    async def success(self) -> WeekFigures | None:
+        """The figures since the count began, without the doctor; None before there is a day to count."""
+        found = readiness.weeks(await self._evidence(()))
+        return found[-1] if found else None
+
+    async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
+        """Arms, raises or lowers the cap where the sentence allows it; otherwise what would be right."""
+        if self._is_demo:
+            return Tap(False, "This is a demo: nothing was armed. Demo and replay never go live.")
+        async with self._arming:  # two sentences at once: the second is judged on top of the first
+            self._asked = None
+            view = await self.view()
+            unmet = tuple(item.text for item in view.items if not item.is_met)
+            if self._is_paper:
+                return Tap(False, PAPER_STAYS, unmet)
+            ruling = arming.rule(sentence, cap, unmet, await self._live_record())
+            if ruling.cap is None:
+                return Tap(False, ruling.refusal, ruling.reasons)
+            return await self._arm(sentence, ruling.cap, ruling.unmet, by)
+
+    async def note_risk(self) -> None:
+        """Counts a raise of risk since the last time this was asked, a restart between them or not."""
+        settings = self._book.settings
+        if settings is self._noted:
+            return
+        name = f"risk:{self._proven}"
+        kept = await self._journal.load(name)
+        known: dict[str, str] = json.loads(kept) if kept is not None else {}
+        raised = [spec.name for spec in _risk_specs() if _is_looser(spec, known.get(spec.name), settings)]
+        if raised:
+            log.warning("risk raised, readiness counts anew: settings=%s", ",".join(raised))
+            day = self._clock.now().date()
+            await self._journal.count(self._proven, day, readiness.RISK_RAISED, 1)
+        now = {spec.name: spec.kind.write(getattr(settings, spec.attribute)) for spec in _risk_specs()}
+        if now != known:
+            await self._journal.save(name, json.dumps(now, sort_keys=True))
+        self._noted = settings
+
+    async def _arm(self, sentence: str, cap: Decimal, unmet: tuple[str, ...], by: str) -> Tap:
+        now = self._clock.now()
+        made = Arming(self._account, cap, by, now, sentence, unmet)
+        text = f"Live trading on {self._account} is armed with a cap of {cap} USDT by {by}."
+        if unmet:
+            text += f" Overridden: {'; '.join(unmet)}."
+        told = f"{text} {self._live_bar}.".replace("..", ".") if self._live_bar else text
+        await self._journal.arm(made, [notices.system(f"armed:{self._account}:{now.isoformat()}", told)])
+        log.warning("armed: account=%s cap=%s by=%s unmet=%d", self._account, cap, by, len(unmet))
+        honest = f" Nothing trades yet: {self._live_bar}." if self._live_bar else ""
+        return Tap(True, f"Recorded: armed with a cap of {cap} USDT.{honest}", unmet)
+
+    async def _doctor_lately(self) -> tuple[DoctorLine, ...]:
+        now = self._clock.now()
+        if self._asked is None or now - self._asked[0] > DOCTOR_AGE:
+            self._asked = now, await self._doctor()
+        return self._asked[1]
+
+    async def _evidence(self, doctor: tuple[DoctorLine, ...]) -> readiness.Evidence:
+        journal, account = self._journal, self._proven
+        try:
+            state = await journal.account_state(account)
+        except JournalError:  # live before any paper trading; a broken journal fails at the next line
+            state = None
+        opened_at = state.opened_at if state is not None else None
+        first = opened_at.date() if opened_at is not None else date.max
+        counts = await journal.counts(account, first)
+        since = readiness.counts_from(opened_at, counts)
+        return readiness.Evidence(
+            opened_at=opened_at,
+            now=self._clock.now(),
+            never_counts=self._is_demo,
+            beats=await journal.beats(account, first),
+            counts=counts,
+            trades=await journal.closed_trades(account),
+            curve=await journal.equity_curve(account, since),
+            initial=state.initial_capital if state is not None else ZERO,
+            trips=await journal.breaker_events(account, MOST_TRIPS),
+            limits=self._book.rules().limits,
+            ai_cost=(await journal.ai_figures(since)).cost_usd,
+            doctor=doctor,
+        )
+
+    async def _live_record(self) -> arming.LiveRecord:
+        journal, account = self._journal, self._account
+        armings = await journal.armings(account)
+        armed = armings[-1] if armings else None
+        since = armed.at if armed is not None else BEGINNING
+        trades = await journal.closed_trades(account, since)
+        return arming.LiveRecord(
+            armed=armed,
+            trades=[trade for trade in trades if trade.opened_at >= since],
+            curve=await journal.equity_curve(account, since),
+            naked=await journal.times_told(account, NoticeKind.NAKED, since),
+            start_cap=self._book.settings.live_capital_cap,
+            now=self._clock.now(),
+        )
+
+
+PAPER_STAYS = (
+    "This account is paper: nothing was armed. USE_PAPER_TRADING=false and a restart make it live, "
+    "disarmed at first; then /golive asks for the sentence."
+)
+
+
+def _risk_specs() -> tuple[Spec, ...]:
+    return tuple(spec for spec in specs() if spec.is_risk)
+
+
+def _is_looser(spec: Spec, known: str | None, settings: Settings) -> bool:
+    """The present value is less careful than the one that was noted; an unknown one compares to nothing."""
+    if known is None:
+        return False
+    try:
+        before = spec.kind.read(known)
+    except ValueError:  # its bounds have changed since
+        return False
+    now = getattr(settings, spec.attribute)
+    return bool(before != now and spec.strictest(before, now) == before)

@@ -1,0 +1,214 @@
+"""Whether the advisers would still be in an open trade: asked at every 15-minute close.
+
+Laws:
+- It may only tighten the stop or close. Silence, a fault, a hold, a single opinion and a weak one change
+  nothing and end the count.
+- One judgement per trade and bar, recorded before it acts: a restart within the bar asks nobody again.
+- It takes two closes in a row to close: the first close against the trade only tightens.
+- The question is a scan's own, so that one answer serves both. Flags do not matter: they bar entries.
+- Never a part of a guard's pass: guarding waits for no adviser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from core.advice.brief import write_brief
+from core.advice.verdict import agree
+from core.errors import PerpilotError
+from core.market import TIMEFRAMES, bar_open
+from core.money import ONE
+from core.notice import Notice
+from core.opinion import Decider, Features, Flags, Panel, Verdict
+from core.plan import Decision, Reason, StayOut
+from core.ports import Venue
+from core.risk.limits import Limits
+from core.risk.stop_moves import Held, tightened
+from core.trade import ExitReason, Position, StopBy, Trade, Want
+from core.trading.accounts import AccountJournal
+from core.trading.decide import Circle, Rules, study, trade_terms
+from core.trading.executor import Executor
+from core.trading.exits import must_wait_for_profit
+from core.trading.guard import Guard
+from core.trading.ids import derived
+from core.trading.scanner import record_of
+
+log = logging.getLogger("perpilot.exits")
+
+GATE = "exit"
+"""Where these decisions end in the journal."""
+FRAME = "15m"
+BAR = timedelta(milliseconds=TIMEFRAMES[FRAME])
+CLOSES_TO_LEAVE = 2
+BY = "the advisers"
+UNSEEN = "its position is not seen, so nothing is done"
+
+
+class ExitOpinion:
+    def __init__(
+        self,
+        circle: Circle,
+        venue: Venue,
+        journal: AccountJournal,
+        executor: Executor,
+        guard: Guard,
+        rules: Callable[[], Rules],
+    ) -> None:
+        self._circle = circle
+        self._venue = venue
+        self._journal = journal
+        self._executor = executor
+        self._guard = guard
+        self._rules = rules
+
+    async def listen(self) -> None:
+        """Hears the advisers on every open trade whose newest close was not heard yet.
+
+        What could not be known or recorded is tried again by the next call, until the bar is over. Raises
+        what reading the open trades raises, and an unforeseen error after every other trade was heard.
+        """
+        rules = self._rules()
+        if not rules.limits.is_exit_opinion_on:
+            return
+        bar = bar_open(self._circle.clock.now(), FRAME)
+        due = [t for t in await self._journal.open_trades(self._circle.account) if is_due(t, bar)]
+        if not due:
+            return
+        hearings = (self._hear(trade, bar, rules) for trade in due)
+        for trade, end in zip(due, await asyncio.gather(*hearings, return_exceptions=True), strict=True):
+            if isinstance(end, PerpilotError):
+                log.warning("exit opinion not heard: symbol=%s error=%s", trade.symbol, end)
+            elif isinstance(end, BaseException):
+                raise end
+
+    async def _hear(self, trade: Trade, bar: datetime, rules: Rules) -> None:
+        if await self._position(trade) is None:
+            return
+        features, candles = await study(trade.symbol, self._circle)
+        if features.bar_closed_at != bar:
+            return  # the market shows this close late: the next call sees it
+        brief = write_brief(features, candles, trade_terms(rules.limits))
+        opinions, abstentions = await self._circle.panel.ask(brief)
+        verdict = agree(Panel(opinions, abstentions), Flags(), rules.decider)
+        judged = await self._record(trade, bar, verdict, rules.limits)
+        if judged is None:
+            return
+        step = await self._step(judged, verdict, rules.limits)
+        decision = self._decision(judged, bar, verdict, features, step)
+        await self._journal.record_decisions([record_of(decision, judged.account, None)], None)
+        await self._act(judged, step)
+
+    async def _record(self, trade: Trade, bar: datetime, verdict: Verdict, limits: Limits) -> Trade | None:
+        """The trade with its new count; None when it is over, or wanted closed in the meantime."""
+        stands_against = is_against(trade, verdict, limits)
+
+        def heard(current: Trade) -> tuple[Trade, list[Notice]]:
+            closes = closes_against(current, bar, stands_against)
+            return replace(current, against_bar=bar, against_count=closes), []
+
+        judged = await self._executor.change(trade, heard)
+        return judged if judged is not None and judged.want is Want.OPEN else None
+
+    async def _step(self, trade: Trade, verdict: Verdict, limits: Limits) -> Step:
+        if not trade.against_count:
+            return Step(f"nothing stands against this {trade.side.value}: {_gist(verdict)}")
+        said = f"{_gist(verdict)}, against this {trade.side.value}, close {trade.against_count} in a row"
+        try:
+            if trade.against_count < CLOSES_TO_LEAVE:
+                held = await self._held(trade, limits)
+                return tightening(held, said) if held is not None else Step(f"{said}; {UNSEEN}")
+            net = await self._executor.net_if_left(trade)
+        except PerpilotError as error:
+            return Step(f"{said}; nothing is done, because its position cannot be read: {error}")
+        return leaving(limits, net, said) if net is not None else Step(f"{said}; {UNSEEN}")
+
+    async def _act(self, trade: Trade, step: Step) -> None:
+        if step.leaves:
+            log.info("exit opinion: symbol=%s closing", trade.symbol)
+            await self._guard.close([trade], ExitReason.ADVISER, ONE, BY)
+        elif step.stop is not None:
+            is_moved, words = await self._executor.move_stop(
+                trade, step.stop, StopBy.ADVISER, may_loosen=False, told=step.words
+            )
+            log.info("exit opinion: symbol=%s moved=%s %s", trade.symbol, is_moved, words)
+            if is_moved:
+                await self._executor.advance(trade)
+
+    def _decision(
+        self, trade: Trade, bar: datetime, verdict: Verdict, features: Features, step: Step
+    ) -> Decision:
+        """Its id names trade and bar: there is one per close."""
+        outcome = StayOut(trade.symbol, GATE, (Reason(GATE, step.words),))
+        name, now = derived("exit", trade.id, bar.isoformat()), self._circle.clock.now()
+        return Decision(name, trade.symbol, now, outcome, features, Flags(), verdict)
+
+    async def _held(self, trade: Trade, limits: Limits) -> Held | None:
+        position = await self._position(trade)
+        if position is None:
+            return None
+        quote = await self._circle.market.quote(trade.symbol)
+        return Held(trade, position, quote.mark, await self._circle.market.instrument(trade.symbol), limits)
+
+    async def _position(self, trade: Trade) -> Position | None:
+        found = await self._venue.positions()
+        return next((p for p in found if p.symbol == trade.symbol and p.side is trade.side), None)
+
+
+# ---------------------------------------------------------------- the rule
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a judgement leads to, in words for the journal."""
+
+    words: str
+    stop: Decimal | None = None
+    """Where the stop goes; None: it stays."""
+    leaves: bool = False
+
+
+def is_due(trade: Trade, bar: datetime) -> bool:
+    """`bar` closed while the trade was open, and was not heard yet."""
+    is_new = trade.against_bar is None or trade.against_bar < bar
+    return trade.want is Want.OPEN and trade.created_at < bar and is_new
+
+
+def is_against(trade: Trade, verdict: Verdict, limits: Limits) -> bool:
+    """It stands on the other side, is more than one answer, and is sure enough to have been traded."""
+    is_opposite = verdict.stance.side is trade.side.opposite
+    return is_opposite and not verdict.is_single and verdict.confidence >= limits.min_confidence
+
+
+def closes_against(trade: Trade, bar: datetime, stands_against: bool) -> int:
+    """How many closes in a row; a bar that nobody was heard on breaks the row."""
+    if not stands_against:
+        return 0
+    is_next = trade.against_bar is not None and bar - trade.against_bar == BAR
+    return trade.against_count + 1 if is_next else 1
+
+
+def tightening(held: Held, said: str) -> Step:
+    stop = tightened(held)
+    if stop == held.trade.stop:
+        return Step(f"{said}; the stop {stop} is as near as it may be")
+    return Step(f"{said}: the stop goes from {held.trade.stop} to {stop}", stop=stop)
+
+
+def leaving(limits: Limits, net: Decimal, said: str) -> Step:
+    """`net`: USDT that leaving now would make of the whole trade."""
+    rules = limits.exits
+    if must_wait_for_profit(rules, float(net)):
+        least = f"MIN_PROFIT_USD {rules.min_profit_usd:.2f}"
+        return Step(f"{said}; a gain of {net:.2f} waits until it is at least {least}")
+    return Step(f"{said}: closing at about {net:+.2f} USDT", leaves=True)
+
+
+def _gist(verdict: Verdict) -> str:
+    who = "the rules are" if verdict.decider is Decider.RULES else "advisers are"
+    alone = " (one answer only)" if verdict.is_single else ""
+    return f"{who} for {verdict.stance.value} at {verdict.confidence:.2f}{alone}"

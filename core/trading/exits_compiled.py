@@ -1,0 +1,120 @@
+"""The rule book, compiled: the very functions of the `exits` modules as machine code, for long backtests.
+
+Laws:
+- Not one rule is written here. Each function is compiled as it stands, and calls the compiled ones; fast-math
+  stays off, so that every bit is the one that the plain functions give.
+- What runs live never comes here: only what asks for `compiled` imports the compiler.
+- Without the compiler the plain functions do the same, slower.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+from core.trading import exits, exits_bet, exits_walk
+from core.trading.exits import ExitRules
+from core.trading.exits_bet import Bet, Lots, Prices, Walk
+
+MODULES = (exits, exits_bet, exits_walk)
+"""Each may call those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """What a backtest asks, plain or compiled; arguments as in the functions of the same name.
+
+    Compiled functions take floats where floats are named: a whole number in the place of one compiles the
+    function once more. They can be called from other compiled functions, too.
+    """
+
+    initial_stop: Callable[..., float]
+    price_at_r: Callable[[float, float, int, float, float], float]
+    on_tick: Callable[[float, float, int], float]
+    next_stop: Callable[..., tuple[float, int]]
+    ladder: Callable[[int, Prices, int], Lots]
+    begin: Callable[[Bet], Walk]
+    walk_tick: Callable[..., Walk]
+    walk_bar: Callable[..., Walk]
+    follow: Callable[..., Walk]
+    net_at: Callable[[Bet, Walk, float], float]
+    r_multiple: Callable[[Bet, Walk], float]
+
+
+def float_rules(rules: ExitRules) -> ExitRules:
+    """The same rules with the one type for each that the compiled functions are kept for."""
+    kinds = [type(default) for default in ExitRules()]
+    return ExitRules._make(kind(value) for kind, value in zip(kinds, rules, strict=True))
+
+
+@cache
+def plain() -> RuleBook:
+    return _bound(_functions())
+
+
+@cache
+def compiled() -> RuleBook | None:
+    """None where numba is not installed: a run without it works, slower.
+
+    Machine code is made at the first call of each function, which takes seconds, and kept on disk where that
+    is possible.
+    """
+    try:
+        import numba  # the live bot never comes here
+    except ImportError:
+        return None
+    rooms = {module.__name__: dict(vars(module)) for module in MODULES}
+    version = _version()
+    made: dict[str, Any] = {}
+    for name, function in _functions().items():
+        twin = FunctionType(
+            function.__code__, rooms[function.__module__], name, function.__defaults__, function.__closure__
+        )
+        # The compiler keys what it keeps by name and by the one file the function stands in, but a rule in
+        # another file is compiled into it: the name tells which text of all of them it was made from.
+        twin.__qualname__ = f"{name}_{version}"
+        twin.__module__ = function.__module__
+        made[name] = _jit(numba.njit, twin)
+    for room in rooms.values():
+        room |= {name: twin for name, twin in made.items() if name in room}
+    return _bound(made)
+
+
+def _jit(njit: Callable[..., Any], function: FunctionType) -> Any:
+    try:
+        return njit(function, cache=True)
+    except RuntimeError:  # no folder that it may write to
+        return njit(function)
+
+
+def _functions() -> dict[str, FunctionType]:
+    """Every function of the rule book by its name, which is its own in all of the modules."""
+    found = [
+        (name, value)
+        for module in MODULES
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    ]
+    functions = dict(found)
+    assert len(functions) == len(found)
+    return functions
+
+
+def _version() -> str:
+    digest = hashlib.sha256()
+    for module in MODULES:
+        digest.update(_text(module).encode())
+    return digest.hexdigest()[:12]
+
+
+def _text(module: ModuleType) -> str:
+    return inspect.getsource(module)
+
+
+def _bound(functions: dict[str, Any]) -> RuleBook:
+    return RuleBook(**{field.name: functions[field.name] for field in fields(RuleBook)})
