@@ -1,24 +1,34 @@
 """The demo's exchange over HTTP: Binance's USD-M futures API in front of a market, on loopback.
 
 Laws:
-- What it answers comes from the market and from the switches in `faults`, which are all off at first.
-- Public paths are `exchange_answers.ENDPOINTS`. Paths that need a key are refused as the venue refuses an
-  unknown key; nothing here pretends to hold an account.
+- What it answers comes from the market, the account and the switches in `faults`, which are all off at first.
+- Public paths are `exchange_answers.ENDPOINTS`, those of the account `exchange_table.ACCOUNT_ENDPOINTS`. The
+  account is served only where a key is configured; without one its paths are refused as the venue refuses an
+  unknown key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from bot.demo.exchange_answers import ENDPOINTS, WEIGHT_LIMIT
-from bot.demo.exchange_faults import Failure, Faults, WeightMeter
+from bot.demo.exchange_account import DEPOSIT, Account
+from bot.demo.exchange_answers import ENDPOINTS, WEIGHT_LIMIT, Endpoint
+from bot.demo.exchange_asked import Asked
+from bot.demo.exchange_faults import Failure, Faults, Planned, WeightMeter
+from bot.demo.exchange_hands import Hands
 from bot.demo.exchange_question import Question, Refused
+from bot.demo.exchange_replies import failed, refusal
+from bot.demo.exchange_signed import USUAL_WINDOW_MS, Credentials, checked_key, checked_params
+from bot.demo.exchange_stream import Streams
+from bot.demo.exchange_table import ACCOUNT_ENDPOINTS
 from bot.demo.market import Market
 
 SIGNED_PREFIXES: Final = ("/fapi/", "/sapi/", "/papi/", "/api/v3/")
@@ -32,16 +42,17 @@ SIGNED_PATHS: Final = frozenset({
     "account/apiRestrictions",
 })
 # fmt: on
-_PAGE: Final = "<!DOCTYPE html><html><body><h1>We'll be back soon</h1></body></html>"
-
-
-def _refusal(code: int, message: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
-    text = json.dumps({"code": code, "msg": message}, separators=(",", ":"))
-    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
+STREAM_PREFIXES: Final = ("/private/ws", "/market/ws", "/public/ws", "/ws")
+LISTEN_KEY: Final = "/fapi/v1/listenKey"
+TICK_S: Final = 0.25  # real seconds between two looks at the prices
+SILENCE_S: Final = 60.0  # how long a swallowed answer stays away
 
 
 class ExchangeStandIn:
-    """Serves one market. `url` is known after `start`; `faults` and `meter` may be turned at any time."""
+    """Serves one market, and one account to whoever holds `credentials`; without them it has no account.
+
+    `url` is known after `start`; `faults`, `hands` and `meter` may be used at any time.
+    """
 
     def __init__(
         self,
@@ -51,14 +62,23 @@ class ExchangeStandIn:
         port: int = 0,
         latency_s: float = 0.0,
         weight_limit: int = WEIGHT_LIMIT,
+        credentials: Credentials | None = None,
+        deposit: Decimal = DEPOSIT,
     ) -> None:
         self.market = market
         self.faults = Faults(latency_s=latency_s)
         self.meter = WeightMeter(weight_limit)
-        self.requests: dict[str, int] = {}  # how often each known path was asked
+        self.requests: dict[str, int] = {}  # how often each public path was asked, and each "POST /path"
+        self.account = Account(market, deposit, faults=self.faults)
+        self.hands = Hands(self.account, self.faults)
+        self.streams = Streams(self.faults, lambda: self._question({}))
+        self.account.told = self.streams.tell
+        self._credentials = credentials
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
         self._url = ""
+        self._ticking: asyncio.Task[None] | None = None
+        self._late: set[asyncio.TimerHandle] = set()
 
     @property
     def url(self) -> str:
@@ -66,6 +86,10 @@ class ExchangeStandIn:
         if not self._url:
             raise RuntimeError("the demo exchange has no address before it is started")
         return self._url
+
+    @property
+    def ws_url(self) -> str:
+        return "ws" + self.url.removeprefix("http")
 
     async def start(self) -> None:
         """Raises OSError if the port is taken."""
@@ -77,11 +101,20 @@ class ExchangeStandIn:
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self._url = f"http://{host}:{port}"
+        if self._credentials is not None:
+            self._ticking = asyncio.create_task(self._tick(), name="the demo exchange's prices")
 
     async def stop(self) -> None:
+        for handle in self._late:
+            handle.cancel()
+        self._late.clear()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+        await self.streams.drop()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._runner, self._url = None, ""
+        self._runner, self._url, self._ticking = None, "", None
 
     def freeze(self) -> None:
         """From now on every price and candle is as old as this call, until `faults.thaw()`."""
@@ -95,58 +128,144 @@ class ExchangeStandIn:
         """A gap: the next trade is at `price`."""
         self.market.set_price(symbol, price)
 
+    # ------------------------------------------------------------ answering
+
+    async def _tick(self) -> None:
+        while True:
+            self.account.advance()
+            await asyncio.sleep(TICK_S)
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if self.faults.latency_s > 0:
-            await asyncio.sleep(self.faults.latency_s)
+        if self._ticking is not None and self._ticking.done():
+            self._ticking.result()  # a demo exchange that lost its prices answers nothing
         path = request.path
-        failure = self.faults.take(path)
+        body = await request.text()  # first of all: who gives up on a slow answer takes its body along
+        delay_s = self.faults.delay_s(path, request.method)
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+        is_protective = "reduceOnly=true" in body or "closePosition=true" in body
+        failure = self.faults.take(path, request.method, is_protective=is_protective)
         if failure is not None:
-            return self._failed(request, *failure)
-        endpoint = ENDPOINTS.get(path)
-        if endpoint is None or request.method != "GET":
+            return await self._failed(request, body, failure)
+        if path.startswith(STREAM_PREFIXES):
+            return await self.streams.serve(request)
+        public = ENDPOINTS.get(path) if request.method == "GET" else None
+        if public is not None:
+            return self._weighed(path, public.weight(request.query), lambda: self._public(public, request))
+        asked = (request.method, path)
+        signed = ACCOUNT_ENDPOINTS.get(asked)
+        if self._credentials is None or (signed is None and path != LISTEN_KEY):
             return self._without_answer(request)
-        self.requests[path] = self.requests.get(path, 0) + 1
-        weighed = self.meter.weigh(endpoint.weight(request.query))
+        weight = 1 if signed is None else signed.weight
+        if signed is not None and "symbol" not in request.query:
+            weight = signed.weight_without_symbol or weight
+        return self._weighed(" ".join(asked), weight, lambda: self._private(request, body))
+
+    def _weighed(self, name: str, weight: int, answer: Callable[[], str]) -> web.Response:
+        self.requests[name] = self.requests.get(name, 0) + 1
+        weighed = self.meter.weigh(weight)
         used = {"X-MBX-USED-WEIGHT-1M": str(weighed.used)}
         if weighed.status != 200:
             return self._too_many(weighed.status, weighed.wait_s, used)
         try:
-            text = endpoint.answer(self._question(request.query))
+            text = answer()
         except Refused as refused:
-            return _refusal(refused.code, refused.message, refused.status, used)
+            return refusal(refused.code, refused.message, refused.status, used)
         return web.Response(text=text, content_type="application/json", headers=used)
 
     def _question(self, params: Mapping[str, str]) -> Question:
         now = self.market.now_ms()
         frozen = self.faults.frozen_at_ms
-        return Question(self.market, self.faults, now if frozen is None else frozen, now, params)
+        skewed = now + self.faults.clock_skew_ms
+        at = now if frozen is None else frozen
+        return Question(self.market, self.faults, at, skewed, params, self.meter.limit)
+
+    def _public(self, endpoint: Endpoint, request: web.Request) -> str:
+        return endpoint.answer(self._question(request.query))
+
+    def _private(self, request: web.Request, body: str) -> str:
+        """Raises `Refused`."""
+        return json.dumps(self._admitted(request, body)(), separators=(",", ":"))
+
+    def _admitted(self, request: web.Request, body: str) -> Callable[[], Any]:
+        """What the request asks for, ready to be done; raises `Refused` for who asks, or when."""
+        credentials = self._credentials
+        assert credentials is not None
+        checked_key(credentials, request.headers)
+        if request.path == LISTEN_KEY:
+            return lambda: self._listen_key(request.method)
+        endpoint = ACCOUNT_ENDPOINTS[request.method, request.path]
+        skewed = self.market.now_ms() + self.faults.clock_skew_ms
+        params = checked_params(credentials, request.rel_url.raw_query_string, body, skewed)
+        if endpoint.is_trade and not self.account.permissions["enableFutures"]:
+            raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+        def done() -> Any:
+            now = self.market.now_ms()
+            limit = self.meter.limit
+            return endpoint.answer(Asked(self.market, self.faults, now, now, params, limit, self.account))
+
+        return done
+
+    def _listen_key(self, method: str) -> dict[str, str]:
+        if method == "DELETE":
+            self.streams.close_key()
+            return {}
+        return {"listenKey": self.streams.renew_key() if method == "PUT" else self.streams.listen_key()}
 
     def _without_answer(self, request: web.Request) -> web.Response:
-        """A path that needs a key, or none of ours. The account's face will be asked here first."""
+        """A path that needs a key we do not have, or none of ours."""
         path = request.path
         if path.startswith(SIGNED_PREFIXES) and path.split("/", 3)[-1] in SIGNED_PATHS:
-            return _refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        return _refusal(-5000, f"Path {path}, Method {request.method} is invalid", 404)
+            return refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        return refusal(-5000, f"Path {path}, Method {request.method} is invalid", 404)
 
     def _too_many(self, status: int, wait_s: int, headers: Mapping[str, str]) -> web.Response:
         message = f"Too many requests; current limit is {self.meter.limit} requests per minute."
         if status == 418:
             until = self.market.now_ms() + wait_s * 1_000
             message = f"Way too many requests; IP banned until {until}."
-        return _refusal(-1003, message, status, {**headers, "Retry-After": str(wait_s)})
+        return refusal(-1003, message, status, {**headers, "Retry-After": str(wait_s)})
 
-    def _failed(self, request: web.Request, failure: Failure, retry_after_s: int) -> web.Response:
+    # ------------------------------------------------------------ failing
+
+    def _carry_out(self, request: web.Request, body: str, late_s: float) -> None:
+        """Does what is asked, now or later, and tells nobody; a refusal stays unheard too."""
+        known = (request.method, request.path) in ACCOUNT_ENDPOINTS
+        if self._credentials is None or not known:
+            return
+        with contextlib.suppress(Refused):
+            done = self._admitted(request, body)
+            if late_s <= 0:
+                done()
+                return
+            params = dict(parse_qsl(f"{request.query_string}&{body}"))
+            if late_s * 1_000 <= int(params.get("recvWindow", USUAL_WINDOW_MS)):
+                self._later(late_s, done)
+
+    def _later(self, seconds: float, done: Callable[[], Any]) -> None:
+        def run() -> None:
+            self._late.discard(handle)
+            with contextlib.suppress(Refused):
+                done()
+
+        handle = asyncio.get_running_loop().call_later(seconds, run)
+        self._late.add(handle)
+
+    async def _failed(self, request: web.Request, body: str, planned: Planned) -> web.Response:
+        failure = planned.failure
+        if failure.is_carried_out:
+            self._carry_out(request, body, planned.late_s)
         match failure:
-            case Failure.UNAVAILABLE:
-                message = "Internal error; unable to process your request. Please try again."
-                return _refusal(-1001, message, 503)
-            case Failure.THROTTLED:
-                return self._too_many(429, retry_after_s, {})
-            case Failure.BANNED:
-                return self._too_many(418, retry_after_s, {})
-            case Failure.HTML:
-                return web.Response(text=_PAGE, content_type="text/html")
-            case Failure.RESET:
+            case Failure.RESET | Failure.LOST | Failure.SWALLOWED:
+                if failure is Failure.SWALLOWED:
+                    await asyncio.sleep(SILENCE_S)
                 if request.transport is not None:
                     request.transport.abort()
                 return web.Response()
+            case Failure.THROTTLED:
+                return self._too_many(429, planned.retry_after_s, {})
+            case Failure.BANNED:
+                return self._too_many(418, planned.retry_after_s, {})
+            case _:
+                return failed(planned)

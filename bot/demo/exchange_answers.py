@@ -65,8 +65,9 @@ def system_status(question: Question) -> str:
 
 
 def exchange_info(question: Question) -> str:
+    most = question.weight_limit
     limits = [
-        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT},
+        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": most},
         {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1_200},
         {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
     ]
@@ -78,19 +79,20 @@ def exchange_info(question: Question) -> str:
             "rateLimits": limits,
             "exchangeFilters": [],
             "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-100"}],
-            "symbols": [_listing(each) for each in question.market.instruments.values()],
+            "symbols": [_listing(question, each) for each in question.market.instruments.values()],
         }
     )
 
 
-def _listing(each: Instrument) -> Row:
+def _listing(question: Question, each: Instrument) -> Row:
+    each = question.faults.changed.get(each.symbol, each)
     return {
         "symbol": each.symbol,
         "pair": each.symbol,
         "contractType": "PERPETUAL",
         "deliveryDate": _FOREVER_MS,
         "onboardDate": _LISTED_MS,
-        "status": "TRADING",
+        "status": "SETTLING" if each.symbol in question.faults.delisted else "TRADING",
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": each.base,

@@ -26,6 +26,8 @@ class Question:
     at_ms: int
     now_ms: int
     params: Mapping[str, str]
+    weight_limit: int
+    """Of requests per minute, as the venue tells it and counts by it."""
 
     def text(self, name: str) -> str:
         value = self.params.get(name, "")

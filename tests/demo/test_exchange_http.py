@@ -31,6 +31,13 @@ async def http(exchange: ExchangeStandIn) -> AsyncIterator[aiohttp.ClientSession
         yield session
 
 
+async def test_the_limit_that_is_told_is_the_one_that_is_counted(http: aiohttp.ClientSession) -> None:
+    async with http.get("/fapi/v1/exchangeInfo") as answer:
+        told = (await answer.json())["rateLimits"][0]
+
+    assert (told["rateLimitType"], told["limit"]) == ("REQUEST_WEIGHT", 100)
+
+
 async def refusal(http: aiohttp.ClientSession, path: str, method: str = "GET") -> tuple[int, int]:
     """(HTTP status, code in the answer)."""
     async with http.request(method, path) as answer:
@@ -169,7 +176,8 @@ def test_failures_are_due_for_their_path_and_their_number_only() -> None:
 
     taken = [faults.take(path) for path in ("/fapi/v1/time", *["/fapi/v1/klines"] * 3)]
 
-    assert taken == [None, (Failure.THROTTLED, 7), (Failure.THROTTLED, 7), None]
+    due = [each and (each.failure, each.retry_after_s) for each in taken]
+    assert due == [None, (Failure.THROTTLED, 7), (Failure.THROTTLED, 7), None]
 
 
 async def test_a_page_of_html_comes_with_status_200(
