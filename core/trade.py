@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -57,6 +58,8 @@ class OrderRequest:
     """Limit price; None for market kinds."""
     trigger: Decimal | None = None
     """Trigger on the mark price; only for conditional kinds."""
+    attached_stop: Decimal | None = None
+    """Stop on the mark price that comes with the entry, on venues that take both in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +295,8 @@ class Seen:
     at: datetime
     agreeing: int = 1
     """How many looks in a row showed this position; conclusions need two."""
+    watched_s: Mapping[str, float] = field(default_factory=dict)
+    """Client id → seconds since this process began to look for the order, by a clock that nobody sets."""
 
 
 @dataclass(frozen=True, slots=True)

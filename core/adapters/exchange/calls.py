@@ -229,7 +229,7 @@ def sort_failure(
     if _is_region_block(status, str(error)):
         return NotAllowed(f"{endpoint}: the exchange doesn't serve this region or address (status {status})")
     if status in {403, 418, 429} or code == "-1003" or kinds & {"RateLimitExceeded", "DDoSProtection"}:
-        return Throttled(what, _silence_end(str(error), now, retry_after_s))
+        return Throttled(what, silence_end(str(error), now, retry_after_s))
     if status == 401 or code in _KEY_CODES or kinds & {"AuthenticationError", "PermissionDenied"}:
         return NotAllowed(what)
     if code == "-1121" or "BadSymbol" in kinds:
@@ -257,7 +257,7 @@ def _is_region_block(status: int | None, text: str) -> bool:
     return status == 451 or (status == 403 and _REGION.search(text) is not None)
 
 
-def _silence_end(text: str, now: datetime, retry_after_s: float | None) -> datetime:
+def silence_end(text: str, now: datetime, retry_after_s: float | None) -> datetime:
     banned = _BANNED_UNTIL.search(text)
     told = [now + timedelta(seconds=retry_after_s)] if retry_after_s else []
     if banned:
