@@ -10,7 +10,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run doctor test check format bench
+.PHONY: help demo run doctor test check format storm bench
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(VENV)/.installed-dev ## Format, lint, types and tests
 format: $(VENV)/.installed-dev ## Format the code and mend what lint can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+storm: $(VENV)/.installed-dev ## 10,000 seeded schedules of faults and crashes, and a kill at every point
+	$(PY) -m tests.simulation storm $(ARGS)
 
 bench: $(VENV)/.installed-dev ## Measure speed, memory and stalls (tests/benchmarks/bench_*.py)
 	$(PY) -m pytest tests/benchmarks -q -s -o python_files='bench_*.py' -o python_functions='bench_*' \

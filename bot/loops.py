@@ -19,6 +19,8 @@ SHADOWS_S = 150.0
 """Twice per bar that ideas not taken are followed over."""
 FEED_S, HOUSE_S = 1.0, 1.0
 """Seconds between two prices of an exposed symbol on paper, and between two rounds of the house."""
+STOPS_S = 0.5
+"""Seconds between two short rounds while something is unsettled at the venue; else nothing is asked."""
 WATCHFUL_S = 5.0
 """Seconds between two rounds of the guard while a position or a card is open."""
 PROTECTIVE_PAUSE_S = 5.0
@@ -85,6 +87,11 @@ class Passes:
         else:
             self._kernel.gate.open("disk")
 
+    async def stops(self) -> None:
+        """The short pass, in its own task: a bare position does not wait for the rest of a long one."""
+        if self._is_recovered and self._kernel.executor.is_restless:
+            await self._kernel.guard.protect()
+
     async def exits(self) -> None:
         """What the advisers say of open positions, at each 15-minute close."""
         if self._is_recovered:
@@ -140,6 +147,15 @@ def add_loops(
             "guard",
             passes.guard,
             guard_every_s,
+            timeout_s=GUARD_TIMEOUT_S,
+            longest_pause_s=PROTECTIVE_PAUSE_S,
+        )
+    )
+    supervisor.add(
+        Loop(
+            "stops",
+            passes.stops,
+            lambda: max(STOPS_S, least_s),
             timeout_s=GUARD_TIMEOUT_S,
             longest_pause_s=PROTECTIVE_PAUSE_S,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -83,6 +83,10 @@ class Entered:
     """Why they broke off; the guard goes on from there."""
 
 
+async def _nothing_first() -> None:
+    """Where no day's figures are kept."""
+
+
 class Executor:
     """Brings every open trade one round nearer to what is wanted. One round per symbol at a time."""
 
@@ -98,9 +102,10 @@ class Executor:
         open_breakers: Callable[[], tuple[str, ...]] = tuple,
         failed: Callable[[PerpilotError], None] = lambda error: None,
         booked: Callable[[], None] = lambda: None,
+        begin_day: Callable[[], Awaitable[None]] = _nothing_first,
     ) -> None:
         """`failed` hears of every call of the venue or market that broke a round off, `booked` of every
-        booking, also of one whose writing failed."""
+        booking, also of one whose writing failed; `begin_day` fixes the day's opening equity before one."""
         self._venue = venue
         self._journal = journal
         self._market = market
@@ -111,6 +116,7 @@ class Executor:
         self._open_breakers = open_breakers
         self._failed = failed
         self._booked = booked
+        self._begin_day = begin_day
         self._looker = Looker(venue, market, clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -468,6 +474,7 @@ class Executor:
         return tuple(rows)
 
     async def _book(self, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
+        await self._begin_day()
         since = min((fill.at for fill in seen.fills), default=trade.created_at)
         until = max((fill.at for fill in seen.fills), default=self._clock.now())
         payments = booking.funding_of(await self._venue.funding(trade.symbol, since), since, until)

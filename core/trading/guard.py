@@ -26,6 +26,7 @@ from core.trading.approvals import Approvals
 from core.trading.executor import Executor
 from core.trading.exits import share_of_way
 from core.trading.ids import is_ours
+from core.trading.invariants import Invariants
 from core.trading.moving import with_extremes
 from core.trading.policies import Policies
 from core.trading.steps import Rest, Wait
@@ -52,6 +53,7 @@ class Guard:
         approvals: Approvals,
         clock: Clock,
         policies: Policies,
+        invariants: Invariants,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -60,6 +62,7 @@ class Guard:
         self._approvals = approvals
         self._clock = clock
         self._policies = policies
+        self._invariants = invariants
         self._told: set[str] = set()
         self._bare: set[str] = set()
         """Trades whose stop the newest survey did not find."""
@@ -83,8 +86,7 @@ class Guard:
         trades = await self._journal.open_trades(self._keeper.account)
         self._keep_only(trades)
         self._executor.keep_only(trades)
-        bugs = await self._all(self._keeper.begin_day())
-        bugs += await self._all(*(self._advance(trade) for trade in trades))
+        bugs = await self._all(self._keeper.begin_day(), *(self._advance(trade) for trade in trades))
         await self._approvals.expire()
         rows = await self._survey()
         account = await self._keeper.look()
@@ -94,6 +96,17 @@ class Guard:
         if bugs:
             raise bugs[0]
         return rows
+
+    async def protect(self) -> None:
+        """The short pass: every open trade one round on, and nothing else read or told.
+
+        A position without its stop waits neither for the account, nor the market's facts, nor the rest of a
+        long pass. Raises as `watch` does.
+        """
+        trades = await self._journal.open_trades(self._keeper.account)
+        bugs = await self._all(*(self._advance(trade) for trade in trades))
+        if bugs:
+            raise bugs[0]
 
     async def close(self, trades: Sequence[Trade], reason: ExitReason, share: Decimal, by: str) -> list[str]:
         """Wants them closed and starts on it; the reasons of those that could not be finished yet."""
@@ -165,6 +178,7 @@ class Guard:
         except PerpilotError as error:
             self._keeper.failures.note(error)
             log.warning("positions unknown: error=%s", str(error))
+            self._invariants.forget()
             return tuple((trade, None, None) for trade in trades)
         rows: list[Row] = []
         for trade in trades:
@@ -177,6 +191,7 @@ class Guard:
         shown = [(trade, position) for trade, position, _ in rows if position is not None]
         await self._journal.show_positions(self._keeper.account, shown, self._clock.now())
         await self._sweep(orders, frozenset(positions))
+        await self._invariants.check(rows)
         return tuple(rows)
 
     async def _note(self, trade: Trade, position: Position, stop: Order | None) -> Trade:

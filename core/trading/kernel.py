@@ -17,6 +17,7 @@ from core.trading.executor import Executor
 from core.trading.exit_opinion import ExitOpinion
 from core.trading.failures import Failures
 from core.trading.guard import Guard
+from core.trading.invariants import Invariants
 from core.trading.policies import Policies
 from core.trading.scanner import Scanner
 from core.trading.shadow_following import ShadowFollower
@@ -79,10 +80,12 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
         lambda: tuple(event.name for event in keeper.open_events),
         failures.note,
         keeper.note_booking,
+        keeper.begin_day,
     )
     policies = Policies(executor, lambda: rules().limits, lambda: keeper.open_events)
     approvals = Approvals(ports.journal, keeper, executor, circle)
-    guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock, policies)
+    invariants = Invariants(ports.clock, gate, ports.journal, lambda: rules().limits)
+    guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock, policies, invariants)
     scanner = Scanner(circle, keeper, ports.journal)
     shadows = ShadowFollower(ports.journal, ports.market, ports.clock, lambda: rules().limits, ports.account)
     engine = Engine(scanner, circle, keeper, approvals, executor, ports.journal, course, shadows)

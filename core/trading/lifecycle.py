@@ -241,7 +241,7 @@ def _never_filled(scene: Scene, entry: Intention, order: Order | None) -> Step:
         if order is not None and (order.filled > 0 or order.status is OrderStatus.FILLED):
             return Wait("the entry's fills are not shown yet")
         window = scene.rules.dead_after_s if order is not None else scene.rules.vanished_after_s
-        if scene.age_s(entry) <= window:
+        if scene.waited_s(entry) <= window:
             return Wait("nothing is shown of the entry yet")
     if was_held(scene):
         return Wait("its position was seen; where it went is not shown yet")

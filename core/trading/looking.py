@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Set
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
+from core.errors import Unknown
 from core.ports import Clock, Market, Venue
 from core.trade import Fill, Intention, IntentState, Order, OrderStatus, Position, Seen, Trade
 from core.trading.ids import is_ours
@@ -17,6 +21,7 @@ LOOKS_APART_S = 0.9
 STILL_WANTED = (IntentState.SENT, IntentState.DONE)
 
 View = tuple[object, ...]
+T = TypeVar("T")
 
 
 class Looker:
@@ -29,16 +34,19 @@ class Looker:
         self._views: dict[str, tuple[View, int, datetime]] = {}
         self._finished: dict[str, dict[str, Order]] = {}
         """Trade id → its orders that are over, by client id."""
+        self._since: dict[str, dict[str, float]] = {}
+        """Trade id → since when each of its orders is looked for here, by client id; monotonic seconds."""
 
     async def look(self, trade: Trade, intents: tuple[Intention, ...], rules: Rules) -> Seen:
-        """Position, orders of both kinds and fills, read within one round."""
-        positions = await self._venue.positions()
+        """Position, orders of both kinds and fills, read at the same time: a bare position waits for it."""
+        positions, orders, fills = await asyncio.gather(
+            _twice(self._venue.positions), self._orders(trade, intents), self._fills(trade, intents)
+        )
         position = next((p for p in positions if p.symbol == trade.symbol), None)
-        orders = await self._orders(trade, intents)
-        fills = await self._fills(trade, intents)
+        watched_s = self._watched_s(trade.id, intents)
         mark = position.mark if position is not None else (await self._market.quote(trade.symbol)).mark
         now = self._clock.now()
-        silent = _silent(intents, orders, rules, now)
+        silent = _silent(intents, orders, rules, now, watched_s)
         return Seen(
             symbol=trade.symbol,
             position=position,
@@ -47,12 +55,19 @@ class Looker:
             mark=mark,
             at=now,
             agreeing=self._count_agreeing(trade.id, _view(position, fills, silent), now),
+            watched_s=watched_s,
         )
 
     def keep_only(self, trade_ids: Set[str]) -> None:
         """Forgets trades that are over."""
         self._views = {key: row for key, row in self._views.items() if key in trade_ids}
         self._finished = {key: row for key, row in self._finished.items() if key in trade_ids}
+        self._since = {key: row for key, row in self._since.items() if key in trade_ids}
+
+    def _watched_s(self, trade_id: str, intents: tuple[Intention, ...]) -> dict[str, float]:
+        since, now = self._since.setdefault(trade_id, {}), self._clock.monotonic()
+        names = [i.request.client_id for i in intents if i.state in STILL_WANTED]
+        return {name: now - since.setdefault(name, now) for name in names}
 
     def _count_agreeing(self, trade_id: str, view: View, now: datetime) -> int:
         last, count, at = self._views.get(trade_id, ((), 0, now))
@@ -67,33 +82,56 @@ class Looker:
 
     async def _orders(self, trade: Trade, intents: tuple[Intention, ...]) -> tuple[Order, ...]:
         """Open orders, and those asked for by id whose end is not known yet."""
-        seen = {order.client_id: order for order in await self._venue.open_orders(trade.symbol)}
+        listed = await _twice(lambda: self._venue.open_orders(trade.symbol))
+        seen = {order.client_id: order for order in listed}
         finished = self._finished.setdefault(trade.id, {})
         for intention in intents:
-            name = intention.request.client_id
-            if name in finished:
+            if (name := intention.request.client_id) in finished:
                 seen[name] = finished[name]
-            elif name not in seen and intention.state in STILL_WANTED:
-                order = await self._venue.order(trade.symbol, name)
-                if order is not None:
-                    seen[name] = order
-                    if order.status is not OrderStatus.OPEN:
-                        finished[name] = order
+        asked = [
+            intention.request.client_id
+            for intention in intents
+            if intention.state in STILL_WANTED and intention.request.client_id not in seen
+        ]
+        reads = (_twice(partial(self._venue.order, trade.symbol, name)) for name in asked)
+        for name, order in zip(asked, await asyncio.gather(*reads), strict=True):
+            if order is not None:
+                seen[name] = order
+                if order.status is not OrderStatus.OPEN:
+                    finished[name] = order
         return tuple(seen.values())
 
     async def _fills(self, trade: Trade, intents: tuple[Intention, ...]) -> tuple[Fill, ...]:
-        """This trade's fills and strangers' (by hand, liquidation), not those of other trades of ours."""
+        """This trade's fills and strangers' (by hand, liquidation), not those of other trades of ours.
+
+        Strangers' from its first own fill at the latest: that is the venue's time, and ours may have been
+        ahead when the trade was recorded.
+        """
         ours = {intention.request.client_id for intention in intents}
-        fills = await self._venue.fills(trade.symbol, trade.created_at - FILLS_MARGIN)
+        fills = await _twice(lambda: self._venue.fills(trade.symbol, trade.created_at - FILLS_MARGIN))
+        first = min((fill.at for fill in fills if fill.client_id in ours), default=trade.created_at)
+        since = min(first, trade.created_at)
         return tuple(
             fill
             for fill in fills
-            if fill.client_id in ours or (not is_ours(fill.client_id) and fill.at >= trade.created_at)
+            if fill.client_id in ours or (not is_ours(fill.client_id) and fill.at >= since)
         )
 
 
+async def _twice(read: Callable[[], Awaitable[T]]) -> T:
+    """A read changes nothing: one lost answer is asked for again at once, before the whole look is lost."""
+    try:
+        return await read()
+    except Unknown:
+        return await read()
+
+
 def _silent(
-    intents: tuple[Intention, ...], orders: tuple[Order, ...], rules: Rules, now: datetime
+    intents: tuple[Intention, ...],
+    orders: tuple[Order, ...],
+    rules: Rules,
+    now: datetime,
+    watched_s: Mapping[str, float],
 ) -> frozenset[str]:
     """Unanswered orders that are not shown though the venue's receive window is over."""
     shown = {order.client_id for order in orders}
@@ -103,6 +141,7 @@ def _silent(
         if intention.state is IntentState.SENT
         and intention.request.client_id not in shown
         and (now - intention.sent_at).total_seconds() > rules.dead_after_s
+        and watched_s[intention.request.client_id] > rules.dead_after_s
     )
 
 

@@ -50,7 +50,7 @@ def reduce_only(
 
 def prove_dead(scene: Scene, intention: Intention) -> Step | None:
     """Dead only after the receive window, and after agreeing looks that do not show it."""
-    if scene.age_s(intention) > scene.rules.dead_after_s and scene.seen.agreeing >= AGREEING_LOOKS:
+    if scene.waited_s(intention) > scene.rules.dead_after_s and scene.seen.agreeing >= AGREEING_LOOKS:
         return Settle(intention, IntentState.DEAD, "never arrived")
     return None
 

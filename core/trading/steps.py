@@ -209,3 +209,8 @@ class Scene:
         if age >= -CLOCK_JITTER_S:
             return max(age, 0.0)
         return 0.0 if intention.purpose is Purpose.ENTRY else float("inf")
+
+    def waited_s(self, intention: Intention) -> float:
+        """Seconds of silence that count as proof, whatever a wall clock that was set makes of them."""
+        watched_s = self.seen.watched_s.get(intention.request.client_id, float("inf"))
+        return min(self.age_s(intention), watched_s)

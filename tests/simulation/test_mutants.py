@@ -1,0 +1,22 @@
+"""A storm that lets a planted bug through proves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, Mutant, planted
+from tests.simulation.schedule import play, schedule_of
+
+SEEDS = 80
+"""The sample's own: the bug must show within it."""
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_the_storm_finds_the_planted_bug(mutant: Mutant) -> None:
+    schedules = [s for s in map(schedule_of, range(SEEDS)) if s.flow in mutant.flows]
+
+    with planted(mutant):
+        found = next((played for s in schedules if (played := play(s)).violations), None)
+
+    assert found is not None, f"{len(schedules)} schedules and nothing was found"
+    assert not all(text.startswith("unforeseen error") for text in found.violations), found.violations
