@@ -186,7 +186,7 @@ async def _compose(
         desk=desk,
         house=house,
         health=_health(supervisor, database, market, board, settings, late),
-        buttons=JournalButtons(journal, stage.clock),
+        buttons=JournalButtons(journal, stage.clock, stage.speed),
         late=late,
     )
     late.parts = parts

@@ -153,7 +153,7 @@ def _effect(old: Limits, new: Limits, equity: Decimal | None) -> str:
         if before != after:
             money = f" ({equity * before:.2f} → {equity * after:.2f} USDT)" if equity is not None else ""
             parts.append(f"{words}: {before:.2%} → {after:.2%} of equity{money}")
-    return "; ".join(parts) or "the worst-case loss stays the same"
+    return "; ".join(parts) or "the worst-case loss at the stops stays the same"
 
 
 def _all_open(limits: Limits) -> Decimal:

@@ -14,14 +14,16 @@ TOKEN_BYTES = 12
 
 
 class JournalButtons:
-    def __init__(self, journal: OutboxJournal, clock: Clock) -> None:
+    def __init__(self, journal: OutboxJournal, clock: Clock, speed: float = 1.0) -> None:
+        """`speed`: the clock's seconds per real second; a button's lifetime is a person's seconds."""
         self._journal = journal
         self._clock = clock
+        self._speed = speed
 
     async def offer(
         self, choices: Sequence[tuple[str, dict[str, str]]], user_id: int, lifetime_s: float
     ) -> tuple[str, ...]:
-        expires_at = self._clock.now() + timedelta(seconds=lifetime_s)
+        expires_at = self._clock.now() + timedelta(seconds=lifetime_s * self._speed)
         group = secrets.token_urlsafe(TOKEN_BYTES)
         buttons = [
             Button(secrets.token_urlsafe(TOKEN_BYTES), action, args, user_id, expires_at, group)

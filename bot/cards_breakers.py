@@ -8,7 +8,7 @@ from bot.cards import Block, Card, bold, card, esc, folded, lines
 from bot.cards_numbers import moment, people
 from core.desk import BreakerView
 from core.journal import BreakerEvent
-from core.risk.breakers import title_of
+from core.risk.breakers import BY_NAME, title_of
 
 POLICY_WORDS = {
     "hold": "",
@@ -33,12 +33,18 @@ def clearing_question(view: BreakerView, reason: str) -> Card:
     """`reason` empty: the buttons below offer some."""
     return card(
         lines(
-            f"Clear the breaker {bold(title(view))}? It is at {esc(view.value)}, the limit is "
-            f"{esc(view.threshold)}.",
+            f"Clear the breaker {bold(title(view))}? It is at {esc(view.value)}, {limit_words(view)}.",
             "New entries become possible again; who and why is recorded.",
             f"Reason: {esc(reason)}" if reason else "Why?",
         )
     )
+
+
+def limit_words(view: BreakerView) -> str:
+    """`limit 10.00 %`, and where less is worse `trips under 7.50 %`."""
+    breaker = BY_NAME.get(view.name)
+    is_floor = breaker is not None and breaker.trips_below
+    return f"{'trips under' if is_floor else 'limit'} {esc(view.threshold, 40)}"
 
 
 def title(view: BreakerView) -> str:
@@ -46,11 +52,12 @@ def title(view: BreakerView) -> str:
 
 
 def _breaker(view: BreakerView) -> Block:
-    mark = "⛔" if view.is_open else "🟡" if view.is_probing else "✅"
+    mark = "⛔" if view.is_open else "🟠" if view.is_barring else "🟡" if view.is_probing else "✅"
     return lines(
-        f"{mark} <b>{esc(title(view))}</b>: {esc(view.value)}, limit {esc(view.threshold)}",
+        f"{mark} <b>{esc(title(view))}</b>: {esc(view.value)}, {limit_words(view)}",
         f"Tripped {moment(view.since, True)}" if view.is_open and view.since else None,
         f"Clears {esc(view.clears)}" if view.is_open else None,
+        "Nothing is opened at this drawdown until you acknowledge it" if view.is_barring else None,
         "Reopened: smaller size until a trade wins" if view.is_probing and not view.is_open else None,
         POLICY_WORDS.get(view.policy, esc(view.policy)) or None,
     )

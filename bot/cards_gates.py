@@ -65,12 +65,9 @@ def gates_block(gates: Sequence[GateRecord]) -> Block | None:
                 for one in each[:MOST_GATES]
             ),
             "Each followed to its stop, target or time with the same exits; costs in, funding not.",
+            "What several checks stopped counts for each of them.",
         ]
     )
-
-
-def _line(record: GateRecord) -> str:
-    return f"• {esc(_words(record.gate), 60)}: {_saved_or_cost(record)}{_pending(record)}"
 
 
 def _words(gate: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,8 +17,12 @@ from core.journal import Approval, ApprovalState, DecisionRecord
 from core.market import coin
 from core.opinion import Abstention, Decider, Features, Flags, Opinion, Stance, Verdict
 from core.plan import Cleared, Plan, Reason, Refused
+from core.trading.exit_opinion import GATE as EXIT_GATE
 
 T = TypeVar("T")
+
+FLAGS_GATE = "flags"
+"""Its reasons are the flags themselves."""
 
 STANCE_MARKS = {Stance.LONG: "🟢", Stance.SHORT: "🔴", Stance.HOLD: "⚪"}
 
@@ -49,12 +54,8 @@ def approval_card(approval: Approval, is_paper: bool) -> Card:
 def settled_card(approval: Approval, is_paper: bool) -> Card:
     """The same card after its end: no question left."""
     plan = approval.plan
-    by = f" by {esc(people(approval.settled_by), 60)}" if approval.settled_by else ""
-    when = f" at {moment(approval.settled_at)}" if approval.settled_at else ""
     return card(
-        lines(
-            f"<b>{OUTCOMES[approval.state]}</b>{by}{when}", *(f"• {esc(text)}" for text in approval.reasons)
-        ),
+        lines(_outcome_line(approval), *(f"• {esc(text)}" for text in approval.reasons)),
         lines(italic("Below: the card as it was shown. What was sent is told in its own message."))
         if approval.state is ApprovalState.APPROVED
         else None,
@@ -63,6 +64,15 @@ def settled_card(approval: Approval, is_paper: bool) -> Card:
         plan_money(plan),
         *_judgement(plan),
     )
+
+
+def _outcome_line(approval: Approval) -> str:
+    """`Rejected by Telegram user 7 at 12:00:00 UTC, nothing was sent`."""
+    when = f" at {moment(approval.settled_at)}" if approval.settled_at else ""
+    if not approval.settled_by:
+        return f"<b>{OUTCOMES[approval.state]}</b>{when}"
+    what, comma, rest = OUTCOMES[approval.state].partition(", ")
+    return f"<b>{what}</b> by {esc(people(approval.settled_by), 60)}{when}{comma}{rest}"
 
 
 def plan_title(plan: Plan) -> str:
@@ -312,8 +322,8 @@ def why_symbol_card(record: DecisionRecord) -> Card:
     said = [f"• {esc(text)}" for text in verdict.reasons] if verdict else []
     return card(
         lines(f"<b>Why {esc(coin(record.symbol))}</b> · {moment(record.at, True)}"),
-        _decision_block(record),
-        flags_block(flags) if flags else None,
+        _decision_block(replace(record, reasons=()) if flags and record.gate == FLAGS_GATE else record),
+        flags_block(flags) if flags and record.gate != EXIT_GATE else None,  # no flag ends a position
         lines(verdict_line(verdict), *votes, *silent, *said) if verdict else None,
     )
 
@@ -332,8 +342,10 @@ def _kept(kind: type[T], record: DecisionRecord, name: str) -> T | None:
 
 def _decision_block(record: DecisionRecord) -> Block:
     plan = _kept(Plan, record, "plan")
+    name = f"<b>{esc(coin(record.symbol))}</b>"
+    ended = f"{name} ended at {esc(record.gate)} ({esc(record.stance, 20)})"
     return lines(
-        f"<b>{esc(coin(record.symbol))}</b> ended at {esc(record.gate)} ({esc(record.stance, 20)})",
+        f"{name}: the advisers were asked about the open position" if record.gate == EXIT_GATE else ended,
         *(f"• {esc(reason)}" for reason in record.reasons),
         *(_score_lines(plan) if plan else []),
     )

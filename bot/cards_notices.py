@@ -207,7 +207,7 @@ def _ai_degraded(facts: Facts, where: str) -> Card:
 
 
 def _system(facts: Facts, where: str) -> Card:
-    return card(lines(f"🔧 {esc(facts['text'], 1500)}"))
+    return card(lines(f"🔧 {esc(people(str(facts['text'])), 1500)}"))
 
 
 def _summary(facts: Facts, where: str) -> Card:

@@ -29,6 +29,7 @@ from bot.cards_status import side_word
 from core.desk import MetricsView, Period, PeriodView
 from core.market import coin
 from core.performance import Group, Performance
+from core.plan import Origin
 from core.trade import ClosedTrade, ExitReason
 
 PERIOD_WORDS = {Period.DAY: "Today", Period.WEEK: "This week", Period.MONTH: "This month"}
@@ -41,6 +42,7 @@ GROUPS = {
 }
 ALWAYS_SHOWN = ("adviser",)
 """One group alone tells something here: who it was."""
+NOBODY_ASKED = "nobody asked: your own"
 MAX_GROUPS = 24
 """Lines of one group; a day has as many hours."""
 CONFIDENCE_WORDS = "Ranges: 80 % confidence."
@@ -151,6 +153,8 @@ def _group_name(key: str, name: str) -> str:
         return esc(coin(name), 20)
     if key == "exit_reason":
         return esc(EXIT_WORDS[ExitReason(name)] if name in set(ExitReason) else name, 40)
+    if key == "adviser":
+        return NOBODY_ASKED if name == Origin.MANUAL else esc(name, 30)
     return esc(f"{name}:00" if key == "hour" else name, 30)
 
 

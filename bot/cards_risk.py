@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from bot.cards import Block, Card, bold, card, esc, folded, italic, lines
-from bot.cards_numbers import NA, badge, cost, gain, many, moment, percent, usdt
+from bot.cards_breakers import limit_words
+from bot.cards_numbers import NA, badge, cost, many, moment, percent, usdt
 from bot.cards_status import side_word
 from core.desk import Bar, BreakerView, Exposure, RiskView
 from core.market import coin
@@ -92,10 +93,17 @@ def _new_size(view: RiskView) -> str:
 
 def _exposure(view: RiskView) -> Block:
     return lines(
-        f"Open {usdt(view.gross_notional)} · net {gain(view.net_notional)}",
-        f"Weighted by beta to BTC {gain(view.beta_notional)}",
+        f"Open {usdt(view.gross_notional)} · net {_signed(view.net_notional)}",
+        f"Weighted by beta to BTC {_signed(view.beta_notional)}",
         f"Margin in use {usdt(view.margin_used)} ({percent(view.margin_share, 1)} of equity)",
     )
+
+
+def _signed(amount: Decimal | None) -> str:
+    """Below zero is short; rounded like what is open, so that the two agree to the cent."""
+    if amount is None:
+        return NA
+    return f"{'-' if amount < 0 else '+'}{usdt(abs(amount))}"
 
 
 def _exposures(shown: Sequence[Exposure], gap: Decimal) -> list[Block]:
@@ -130,7 +138,7 @@ def _breakers(breakers: Sequence[BreakerView]) -> Block:
     """Those that block at once, the others folded away."""
     rows = [
         f"{'⛔' if one.is_open else '•'} {esc(one.title or one.name, 40)}: {esc(one.value, 60)}"
-        f" of {esc(one.threshold, 40)}{_used(one)}"
+        f", {limit_words(one)}{_used(one)}"
         for one in breakers
     ]
     tripped = sum(one.is_open for one in breakers)

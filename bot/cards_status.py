@@ -15,6 +15,7 @@ from bot.cards_numbers import (
     gain,
     light,
     moment,
+    people,
     percent,
     price,
     quantity,
@@ -47,7 +48,7 @@ STATE_WORDS = {
 
 def status_card(view: StatusView) -> Card:
     return card(
-        lines(_headline(view), esc(view.why) if view.why else None),
+        lines(_headline(view), esc(people(view.why)) if view.why else None),
         _money(view),
         *_positions(view),
         _scanning(view),
@@ -104,7 +105,9 @@ def _stop_lines(view: PositionView) -> list[str]:
     first = f"Stop {rests} · {STOP_WORDS[view.stop_by]}{armed}"
     if view.loss_at_stop is None or view.stop is None:
         return [first]
-    return [first, f"There it {outcome(view.loss_at_stop)}, costs included"]
+    lock = "🔒 " if view.loss_at_stop <= 0 else ""
+    rest = "the rest" if view.targets_left < len(view.targets) else "it"
+    return [first, f"{lock}There {rest} {outcome(view.loss_at_stop)}, costs included"]
 
 
 def _targets_line(view: PositionView) -> str:

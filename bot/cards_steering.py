@@ -22,7 +22,7 @@ STOP_WORDS = {
 
 def outcome(loss: Decimal) -> str:
     """What a stop makes of the trade, costs included."""
-    return f"loses {cost(loss)}" if loss > 0 else f"🔒 locks in {gain(-loss)}"
+    return f"loses {cost(loss)}" if loss > 0 else f"locks in {gain(-loss)}"
 
 
 def stop_question(proposal: StopProposal, where: str) -> Card:

@@ -38,6 +38,7 @@ from core.desk import (
 from core.errors import PerpilotError, UnknownSymbol
 from core.journal import Approval, BreakerEvent, DecisionRecord, Mode, SettingChange
 from core.market import coin
+from core.money import floor_to
 from core.opinion import Abstention, Opinion
 from core.plan import Plan, Reason, Refused
 from core.ports import Clock
@@ -235,7 +236,9 @@ class TradingDesk:
                 except PerpilotError:
                     return None  # closing must be possible without a price
                 price = quote.taking(position.side.opposite)
-                quantity = position.quantity * share
+                quantity = (
+                    position.quantity if share == 1 else floor_to(position.quantity * share, instrument.lot)
+                )
                 return CloseEstimate(
                     symbol=symbol,
                     share=share,

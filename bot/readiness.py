@@ -69,7 +69,7 @@ class ReadinessDesk:
         self._proven = account if is_demo else PAPER
         self._asked: tuple[datetime, tuple[DoctorLine, ...]] | None = None
         self._noted: Settings | None = None
-        self._arming = asyncio.Lock()
+        self._arming, self._noting = asyncio.Lock(), asyncio.Lock()
 
     async def view(self) -> ReadinessView:
         """Raises `JournalError` when something cannot be counted."""
@@ -115,6 +115,10 @@ class ReadinessDesk:
 
     async def note_risk(self) -> None:
         """Counts a raise of risk since the last time this was asked, a restart between them or not."""
+        async with self._noting:  # the minute's round and a confirmed change may meet here
+            await self._note_risk()
+
+    async def _note_risk(self) -> None:
         settings = self._book.settings
         if settings is self._noted:
             return

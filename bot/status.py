@@ -14,7 +14,7 @@ from core.journal import AccountState, ScanRecord
 from core.market import Instrument
 from core.opinion import Verdict
 from core.ports import Clock
-from core.risk.breakers import title_of
+from core.risk.breakers import DRAWDOWN, title_of
 from core.risk.limits import Limits
 from core.risk.reopening import Standing
 from core.risk.stop_moves import Held, break_even, loss_of, parts_of
@@ -96,7 +96,6 @@ class StatusBoard:
         now = self._clock.now()
         account = self._kernel.keeper.last_account
         equity = account.equity if account else None
-        opening = account.day_opening if account else None
         next_in = self._supervisor.next_in_s("scanner")
         state, why = self._trading_state()
         return StatusView(
@@ -109,7 +108,7 @@ class StatusBoard:
             initial=self._state.initial_capital,
             wallet=account.wallet if account else None,
             equity=equity,
-            daily_pnl=equity - opening if equity is not None and opening is not None else None,
+            daily_pnl=account.earned_today if account else None,
             positions=self._positions(),
             unseen=tuple(trade.symbol for trade, position, _ in self.rows if position is None),
             open_cards=self.open_cards,
@@ -151,15 +150,20 @@ class StatusBoard:
             return TradingState.HALTED, f"circuit breaker open: {', '.join(open_names)}"
         if gate.reasons:
             return TradingState.HALTED, gate.text
+        if self._kernel.keeper.is_orange:
+            return TradingState.HALTED, "no entries at this drawdown until you acknowledge it: /breakers"
         if self.rows:
             return TradingState.TRADING, ""
         return TradingState.SCANNING, "a scan is under way" if self.is_scanning else ""
 
     def _breakers(self) -> tuple[BreakerView, ...]:
-        return tuple(_breaker_view(standing) for standing in self._kernel.keeper.standings)
+        keeper = self._kernel.keeper
+        barring = DRAWDOWN if keeper.is_orange else ""
+        return tuple(_breaker_view(standing, barring) for standing in keeper.standings)
 
 
-def _breaker_view(standing: Standing) -> BreakerView:
+def _breaker_view(standing: Standing, barring: str) -> BreakerView:
+    """`barring` names the one that keeps entries out though it has not tripped."""
     value, threshold = standing.reading.shown()
     event = standing.event
     return BreakerView(
@@ -172,6 +176,7 @@ def _breaker_view(standing: Standing) -> BreakerView:
         title=standing.title,
         policy=standing.policy.value,
         is_probing=standing.is_probing,
+        is_barring=event is None and standing.reading.name == barring,
     )
 
 

@@ -90,11 +90,13 @@ class Steering:
 
     async def _against(self, held: Held, move: StopMove, new: Decimal) -> tuple[str, ...]:
         if move is StopMove.BREAK_EVEN and held.is_passed(new):
-            return (f"the price {held.mark} is not beyond break-even {new} (costs included) yet",)
+            return (
+                f"the price {held.mark.normalize():f} is not beyond break-even {new} (costs included) yet",
+            )
         if move is StopMove.BREAK_EVEN and not held.tightens(new):
             return (f"the stop {held.trade.stop} is at break-even or better already",)
         if move is StopMove.TIGHTEN and new == held.trade.stop:
-            return (f"the stop {new} is as near to the price {held.mark} as it may be",)
+            return (f"the stop {new} is as near to the price {held.mark.normalize():f} as it may be",)
         loosens = held.loosens(new)
         account = await self._kernel.keeper.look() if loosens else None
         reasons = against_loosening(held, new, account) if account is not None else ()

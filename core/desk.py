@@ -92,6 +92,8 @@ class BreakerView:
     """What it does to open positions when it trips: hold, tighten, flatten."""
     is_probing: bool = False
     """Reopened at the probe size."""
+    is_barring: bool = False
+    """Not open, yet nothing is opened until a person acknowledges it: the orange drawdown."""
     used: float | None = None
     """Share of the threshold that is used up, 1 at the trip; None: unknown."""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.journal import EquityPoint
+from core.journal import EMPTY, EquityPoint
+from core.money import ONE, ZERO
 from core.statistics import LEAST_DEVIATION, deviation
 from core.trade import ClosedTrade
 
@@ -47,6 +48,25 @@ class Drawdown:
     """Longest time from a peak until it was reached again, or until the last point."""
 
 
+def units_at(before: EquityPoint | None, equity: Decimal, flows: Decimal) -> Decimal:
+    """`EquityPoint.units` of an account with this equity and these flows; None: no earlier point is known.
+
+    Time-weighted (GIPS), as a fund issues and redeems units: a transfer F at the equity E right before it
+    makes them (E + F) / E times as many. Its moment between two points is unknown, so that what came in
+    counts from the earlier point and what went out until the later one: neither can blow up a fraction, and
+    two points give the same units in whichever order they are recorded.
+    """
+    units, flow = (before.units, flows - before.flows) if before is not None else (ONE, flows)
+    if flow > 0:
+        start = before.equity if before is not None else equity - flows
+        start = max(start, EMPTY)
+        return units * (start + flow) / start
+    if flow < 0:
+        left = max(equity, EMPTY)
+        return units * left / (left - flow)
+    return units
+
+
 def grown(
     curve: Sequence[EquityPoint], initial: Decimal, flows_before: Decimal | None = None
 ) -> tuple[CurvePoint, ...]:
@@ -54,28 +74,21 @@ def grown(
 
     `flows_before`: everything paid in or out when the equity was `initial`; None: as at the first point.
 
-    Time-weighted (GIPS): returns of the pieces between flows are multiplied. The moment of a flow inside a
-    piece is unknown, so that what came in counts from the piece's start and what went out until its end:
-    neither can blow up a return.
+    Of the flows alone: the units that were recorded are of the whole curve, which may be cut or thinned here.
     """
     if not curve:
         return ()
     start = curve[0].flows if flows_before is None else flows_before
-    anchor, anchor_growth, growth = float(initial), 1.0, 1.0
-    last_flows, last_equity = start, float(initial)
+    last = EquityPoint(curve[0].at, initial, ZERO, start)
+    opening = initial if initial > 0 else None
     points = []
     for point in curve:
-        equity = float(point.equity)
-        if point.flows != last_flows:
-            flow = float(point.flows - last_flows)
-            base = last_equity + max(flow, 0.0)
-            share = (equity - last_equity - flow) / base if base > 0 else 0.0
-            anchor, anchor_growth = equity, max(growth * (1.0 + share), 0.0)
-            growth = anchor_growth
-        elif anchor > 0:
-            growth = max(anchor_growth * equity / anchor, 0.0)
-        points.append(CurvePoint(point.at, equity, float(point.flows - start), growth))
-        last_flows, last_equity = point.flows, equity
+        units = units_at(last, point.equity, point.flows)
+        last = EquityPoint(point.at, point.wallet, point.unrealised, point.flows, units)
+        if opening is None and point.equity > 0:
+            opening = last.unit_price
+        growth = float(last.unit_price / opening) if opening is not None else 1.0
+        points.append(CurvePoint(point.at, float(point.equity), float(point.flows - start), growth))
     return tuple(points)
 
 

@@ -128,6 +128,12 @@ class BreakerEvent:
     """Why a person acknowledged it."""
 
 
+EMPTY = Decimal("1e-12")
+"""USDT. An account without money counts as this much: it can be filled again, and nothing divides by 0."""
+DUST = Decimal("1e-9")
+"""USDT. Less is nothing that a share could be lost of."""
+
+
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
     at: datetime
@@ -135,15 +141,25 @@ class EquityPoint:
     unrealised: Decimal
     flows: Decimal = Decimal(0)
     """Everything that was ever paid in minus everything taken out, after the opening deposit."""
+    units: Decimal = Decimal(1)
+    """Above 0, from `core.growth.units_at`: 1 at the opening; only what is paid in or out changes them, as in
+    a fund, so that an equity per unit is what trading made of the opening deposit."""
 
     @property
     def equity(self) -> Decimal:
         return self.wallet + self.unrealised
 
     @property
-    def earned(self) -> Decimal:
-        """Equity without what was paid in or out: what trading made of the opening deposit."""
-        return self.equity - self.flows
+    def unit_price(self) -> Decimal:
+        """USDT, above 0: what this loses between two points was lost, whatever was paid meanwhile."""
+        return max(self.equity, EMPTY) / self.units
+
+    def at_size(self, units: Decimal) -> Decimal:
+        """USDT: this equity as if the account had had the size of so many units."""
+        if units == self.units:
+            return self.equity
+        sized = max(self.equity, EMPTY) * units / self.units
+        return sized if sized > DUST else Decimal(0)
 
 
 class ShadowGate(StrEnum):
@@ -392,8 +408,8 @@ class DeskJournal(Protocol):
         """The day's opening equity; the first call of a day fixes it."""
         ...
 
-    async def peak_earned(self, account: str, since: datetime | None) -> Decimal | None:
-        """The highest `EquityPoint.earned` since then."""
+    async def highest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
+        """The point since then with the highest `EquityPoint.unit_price`."""
         ...
 
     async def closed_trades(

@@ -53,6 +53,11 @@ def cents_down(value: Decimal) -> Decimal:
     return _to_multiple(value, CENT, ROUND_FLOOR).quantize(CENT)
 
 
+def without_zeros(value: Decimal) -> str:
+    """As a person writes it: no exponent, no zeros at the end of a fraction."""
+    return f"{value.normalize():f}"
+
+
 def _to_multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
     if not (value.is_finite() and step.is_finite()) or step <= 0:
         raise NotFinite(f"cannot round {value} to a multiple of {step}")

@@ -263,8 +263,9 @@ class BookingPart(JournalPart):
         return await self._write_fenced(lambda c: open_day(c, account, day, equity))
 
     async def import_transfers(self, account: str, transfers: Sequence[Transfer]) -> int:
-        """Equity points between a transfer and its import are given it as their flow: what was paid in would
-        otherwise stand as a peak that was earned. What came before the account was opened is no flow."""
+        """Equity points between a transfer and its import are given it as their flow, with the units that
+        follow: what was paid in would otherwise stand as a peak. What came before the account was opened is
+        no flow."""
         if not transfers:
             return 0
         return await self._write_fenced(lambda c: import_transfers(c, account, transfers))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, true, update
 
 from core.codec import to_text
+from core.growth import units_at
 from core.journal import DecisionRecord, EquityPoint, ScanRecord
 from core.trade import Transfer
 from db.part import JournalPart
@@ -24,7 +24,7 @@ CURVE_POINTS = 5_000
 HIGHEST = (
     select(equity_points)
     .where(equity_points.c.account == bindparam("account"))
-    .order_by(equity_points.c.earned.desc())
+    .order_by(equity_points.c.unit_price.desc())
     .limit(1)
 )
 HIGHEST_SINCE = HIGHEST.where(
@@ -128,36 +128,45 @@ def record_equity(connection: Connection, account: str, point: EquityPoint) -> N
         "unrealised": point.unrealised,
         "equity": point.equity,
         "flows": point.flows,
-        "earned": float(point.earned),
+        "units": point.units,
+        "unit_price": float(point.unit_price),
     }
     put(connection, equity_points, row)
 
 
-def peak_earned(connection: Connection, account: str, since: datetime | None) -> Decimal | None:
+def highest_point(connection: Connection, account: str, since: datetime | None) -> EquityPoint | None:
     if since is None:
         row = connection.execute(HIGHEST, {"account": account}).one_or_none()
     else:
         span = {"account": account, "since": since, "minute": minute_of(since)}
         row = connection.execute(HIGHEST_SINCE, span).one_or_none()
-    return None if row is None else _point(row).earned
+    return None if row is None else _point(row)
 
 
 def correct_flows(connection: Connection, account: str, late: Sequence[Transfer]) -> None:
-    """Counts transfers in the points that were recorded after them and before they were known.
+    """Counts transfers in the points that were recorded after them and before they were known; all of these
+    have other units then.
 
     Of the same moment the point came first: a wallet that has changed is recorded only with its transfers.
     """
-    points = equity_points.c
-    found = _points(account, min(each.at for each in late)).with_only_columns(
-        points.minute, points.at, points.equity, points.flows
+    points, since = equity_points.c, min(each.at for each in late)
+    earlier = (
+        select(equity_points)
+        .where(points.account == account, points.minute <= minute_of(since), points.at < since)
+        .order_by(points.minute.desc())
+        .limit(1)
     )
-    for row in connection.execute(found).all():
+    row = connection.execute(earlier).one_or_none()
+    last = None if row is None else _point(row)
+    corrected = []
+    for row in connection.execute(_points(account, since).order_by(points.minute)):
         flows = exact_sum(row.flows, *(each.amount for each in late if each.at < row.at))
-        connection.execute(
-            update(equity_points)
-            .where(points.account == account, points.minute == row.minute)
-            .values(flows=flows, earned=float(exact_sum(row.equity, -flows)))
-        )
+        last = EquityPoint(row.at, row.wallet, row.unrealised, flows, units_at(last, row.equity, flows))
+        price = float(last.unit_price)
+        corrected.append({"of": row.minute, "flows": flows, "units": last.units, "unit_price": price})
+    if corrected:
+        by_minute = update(equity_points).where(points.account == account, points.minute == bindparam("of"))
+        connection.execute(by_minute, corrected)
 
 
 def equity_curve(connection: Connection, account: str, since: datetime | None) -> tuple[EquityPoint, ...]:
@@ -173,7 +182,7 @@ def equity_curve(connection: Connection, account: str, since: datetime | None) -
 
 
 def _point(row: Row[Any]) -> EquityPoint:
-    return EquityPoint(row.at, row.wallet, row.unrealised, row.flows)
+    return EquityPoint(row.at, row.wallet, row.unrealised, row.flows, row.units)
 
 
 def _points(account: str, since: datetime | None) -> Select[Any]:
@@ -207,8 +216,8 @@ class RecordPart(JournalPart):
         """The newest point of a minute is the one kept."""
         await self._write_fenced(lambda c: record_equity(c, account, point))
 
-    async def peak_earned(self, account: str, since: datetime | None) -> Decimal | None:
-        return await self._read(lambda c: peak_earned(c, account, since))
+    async def highest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
+        return await self._read(lambda c: highest_point(c, account, since))
 
     async def equity_curve(self, account: str, since: datetime | None = None) -> tuple[EquityPoint, ...]:
         """Oldest first; the newest is always there, and above 5,000 points they are thinned evenly."""

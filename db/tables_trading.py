@@ -211,10 +211,11 @@ equity_points = Table(
     must("unrealised", Money),
     must("equity", Money),
     since_then("flows", Money, before="0.00"),
-    since_then("earned", Float, before="0"),
-    Index("ix_equity_points_account_earned", "account", "earned"),
+    since_then("units", Exact, before="1"),
+    since_then("unit_price", Float, before="0"),
+    Index("ix_equity_points_account_unit_price", "account", "unit_price"),
 )
-"""`earned` only finds the highest row without reading a year of them: the amount is `equity` - `flows`."""
+"""`unit_price` only finds the highest row without reading a year of them: exact is `equity` ÷ `units`."""
 
 approvals = Table(
     "approvals",

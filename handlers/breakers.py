@@ -41,7 +41,7 @@ def breakers_router() -> Router:
 
 
 async def _keys(desk: Desk, buttons: Buttons, user: int) -> Keys:
-    tripped = [breaker for breaker in desk.status().breakers if breaker.is_open]
+    tripped = [view for view in desk.status().breakers if view.is_open or view.is_barring]
     if not tripped:
         return None
     choices = [Choice(f"Acknowledge {title(view)}", "acknowledge", {"name": view.name}) for view in tripped]
@@ -49,9 +49,10 @@ async def _keys(desk: Desk, buttons: Buttons, user: int) -> Keys:
 
 
 def _tripped(desk: Desk, name: str) -> BreakerView | None:
-    """By its name, however it is written."""
+    """By its name, however it is written; one that keeps entries out untripped counts too."""
     plain = name.lower().replace("-", "_")
-    return next((view for view in desk.status().breakers if view.is_open and view.name == plain), None)
+    views = (view for view in desk.status().breakers if view.is_open or view.is_barring)
+    return next((view for view in views if view.name == plain), None)
 
 
 async def _ask(place: Place, name: str, reason: str, user: int, desk: Desk, buttons: Buttons) -> None:

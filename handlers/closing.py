@@ -86,7 +86,9 @@ async def ask_close(
         await say(place, sentence(f"There is no open position in {coin(symbol)}; /positions shows what is."))
         return
     args = {"symbol": symbol, "share": str(share)}
-    keys = await offered(buttons, [Choice(f"✖️ Close {coin(symbol)}", "close", args, DANGER), LEAVE], user)
+    part = "" if share == ONE else f" {share:.0%}"
+    choice = Choice(f"✖️ Close {coin(symbol)}{part}", "close", args, DANGER)
+    keys = await offered(buttons, [choice, LEAVE], user)
     question = close_unseen_question([symbol]) if estimate is None else close_question(estimate, where(desk))
     await say(place, question, keys)
 

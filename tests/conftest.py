@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import decimal
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _own_decimal_context() -> None:
+    """ccxt, used bare, leaves its own rounding behind in the thread; the next test begins without it."""
+    decimal.setcontext(decimal.DefaultContext.copy())

@@ -31,9 +31,10 @@ class Account:
     wallet: Decimal | None
     available: Decimal | None
     day_opening: Decimal | None
-    """Equity at 00:00 UTC."""
+    """Equity at 00:00 UTC, at the present size of the account: a transfer scales it, so that the fraction
+    lost stays what it is. No sum of money that ever was there after one; for that see `earned_today`."""
     peak: Decimal | None
-    """Highest equity since the last acknowledged drawdown."""
+    """Highest equity since the last acknowledged drawdown, at the present size as well."""
     at: datetime
     open_risks: tuple[OpenRisk, ...] = ()
     last_closed: Mapping[str, datetime] = field(default_factory=dict)
@@ -45,6 +46,8 @@ class Account:
     """Symbols with a position that is not ours."""
     is_probing: bool = False
     """A breaker reopened and no trade since has earned the full size back."""
+    earned_today: Decimal | None = None
+    """USDT since 00:00 UTC, what was paid in or out not counted."""
 
     @property
     def drawdown(self) -> Decimal | None:

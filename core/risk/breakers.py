@@ -2,7 +2,7 @@
 
 Laws:
 - Loss is realised and unrealised together. No deposit hides it and no withdrawal makes it: every baseline
-  that comes in here is moved by what was paid in and out since.
+  that comes in here is scaled by what was paid in and out since, so that fractions are time-weighted.
 - Loss breakers and technical ones are apart: an exchange that stutters is no lost money.
 - Unknown trips nothing and clears nothing. The checks refuse on unknown equity themselves, and prices that
   do not come any more have a breaker of their own.
@@ -58,7 +58,7 @@ class Health:
 
     equity: Decimal | None
     day_opening: Decimal | None
-    """Equity at 00:00 UTC."""
+    """Equity at 00:00 UTC; like the other two at the present size of the account."""
     day_ago: Decimal | None
     """Equity 24 hours ago, or where a person acknowledged the loss since."""
     peak: Decimal | None

@@ -17,7 +17,7 @@ def entries_allowed(case: Case) -> Iterator[Reason]:
     if case.account.closed_to_entries:
         yield Reason("entries", f"entries are closed: {case.account.closed_to_entries}")
     for name in case.account.open_breakers:
-        yield Reason("breakers", f"circuit breaker {title_of(name)} is open", "/breakers")
+        yield Reason("breakers", f"the circuit breaker “{title_of(name)}” is open")
 
 
 def equity_known(case: Case) -> Iterator[Reason]:
@@ -41,7 +41,7 @@ def places_left(case: Case) -> Iterator[Reason]:
     if not len(taken) < case.limits.max_open_positions:
         yield Reason(
             "positions",
-            f"{len(taken)} positions and open cards take all of MAX_OPEN_POSITIONS "
+            f"open positions and cards ({len(taken)}) take all of MAX_OPEN_POSITIONS "
             f"{case.limits.max_open_positions}",
         )
     if any(risk.symbol == case.plan.symbol for risk in taken):
@@ -59,7 +59,7 @@ def drawdown_bearable(case: Case) -> Iterator[Reason]:
         yield Reason("drawdown", f"the drawdown is unknown: peak equity {account.peak} must be above 0")
     elif not fall < limits.orange_drawdown:
         text = f"the drawdown {fall * 100:.2f} % has reached {limits.orange_drawdown * 100:.2f} %"
-        yield Reason("drawdown", f"{text}, from where nothing is opened")
+        yield Reason("drawdown", f"{text}, from where nothing is opened", "/breakers")
 
 
 def size_within_ceilings(case: Case) -> Iterator[Reason]:

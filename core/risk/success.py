@@ -72,7 +72,9 @@ def success_figures(
     until = min(span.end, now)
     days = max((until - span.start) / DAY, 1.0)
     ended = [trade for trade in trades if span.start <= trade.closed_at < span.end]
-    tripped = [event for event in trips if span.start <= event.created_at < span.end]
+    # One that was over as it began never tripped: an orange drawdown that a person ended.
+    real = (event for event in trips if event.resolved_at != event.created_at)
+    tripped = [event for event in real if span.start <= event.created_at < span.end]
     others = sum(event.name not in RECOMPUTED for event in tripped)
     by_stop = sum(trade.exit_reason in BY_STOP for trade in ended)
     return WeekFigures(
@@ -114,8 +116,8 @@ def _days_lost(curve: Sequence[EquityPoint], limits: Limits) -> Iterator[datetim
     for _, day in groupby(curve, key=lambda point: point.at.date()):
         points = list(day)
         opening = before or points[0]
-        lowest = min(points, key=lambda point: point.earned)
-        if opening.equity > 0 and (opening.earned - lowest.earned) / opening.equity >= limits.daily_loss:
+        lowest = min(points, key=lambda point: point.unit_price)
+        if (opening.unit_price - lowest.unit_price) / opening.unit_price >= limits.daily_loss:
             yield lowest.at
         before = points[-1]
 
@@ -124,10 +126,10 @@ def _falls(curve: Sequence[EquityPoint], limits: Limits) -> Iterator[datetime]:
     """From the peak; after each the count begins anew, as it does when a person acknowledges."""
     peak = ZERO
     for point in curve:
-        peak = max(peak, point.earned)
-        if peak > 0 and (peak - point.earned) / peak >= limits.max_drawdown:
+        peak = max(peak, point.unit_price)
+        if (peak - point.unit_price) / peak >= limits.max_drawdown:
             yield point.at
-            peak = point.earned
+            peak = point.unit_price
 
 
 def _streaks(trades: Sequence[ClosedTrade], limits: Limits) -> Iterator[datetime]:

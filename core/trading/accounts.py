@@ -21,7 +21,7 @@ from core.risk.breakers import UNKNOWN, Gauge, Health, quiet
 from core.risk.limits import Limits
 from core.risk.reopening import Standing
 from core.trade import Balance, ClosedTrade, ExitReason, Position, Trade
-from core.trading.baselines import Baselines
+from core.trading.baselines import Baselines, Levels
 from core.trading.entries import EntryGate
 from core.trading.failures import Failures
 from core.trading.flows import Flows
@@ -49,6 +49,10 @@ class Sight:
     has_flows: bool
     """What was paid in and out behind this wallet is known; without it a loss cannot be told from a
     withdrawal."""
+    flows: Decimal
+    """USDT, everything that was paid in and out and is in this wallet."""
+    at: datetime
+    """When the balance was asked for."""
 
     def position(self, trade: Trade) -> Position | None:
         """The trade's own; None where nothing or the other side is held."""
@@ -113,11 +117,12 @@ class AccountKeeper:
         market = await self._watch.look(trade.symbol for trade in trades)
         async with self._judging:
             recent = await self._recently()
-            health = await self._measured(sight, market, trades, recent, state, now)
+            equity, levels = await self._levels(sight, state, now)
+            health = self._health(equity, levels, sight, market, trades, recent, now)
             await self._judge(health, recent, now)
-        account = self._account(sight, trades, cards, recent, state, health, without_card, now)
-        self.last_account = account
-        return account
+        known = self._account(sight, trades, cards, recent, state, equity, levels, without_card, now)
+        self.last_account = known
+        return known
 
     async def open_trades(self) -> tuple[Trade, ...]:
         return await self._journal.open_trades(self.account)
@@ -135,11 +140,15 @@ class AccountKeeper:
     async def acknowledge(self, name: str, by: str, reason: str = "") -> bool:
         """A person reopens a breaker; False when it is not tripped.
 
-        The equity of this moment is recorded: what is lost from now on is measured from it.
+        The equity of this moment is recorded: what is lost from now on is measured from it. An orange
+        drawdown is ended like a tripped one: nothing is opened in it, so that no trade could lead out of it.
         """
         async with self._judging:
             await self._book.load()
-            done = await self._book.resolve(name, by, self._clock.now(), reason)
+            now, orange = self._clock.now(), self._orange()
+            done = await self._book.resolve(name, by, now, reason)
+            if not done and orange is not None and orange.name == name:
+                done = await self._book.begin_anew(orange, by, now, reason)
             for reading in self.last_readings:
                 if done and reading.name == name:
                     self._book.waive(reading)
@@ -151,12 +160,31 @@ class AccountKeeper:
         await self.look()
         return done
 
+    def _orange(self) -> breakers.Reading | None:
+        """The drawdown beside the tier from which nothing is opened; None before it."""
+        fall = self.last_account.drawdown if self.last_account is not None else None
+        limit = self._limits().orange_drawdown
+        if fall is None or fall < limit:
+            return None
+        return breakers.Reading(breakers.DRAWDOWN, Gauge(fall), limit)
+
+    @property
+    def is_orange(self) -> bool:
+        """Nothing is opened for the drawdown, until a person acknowledges it."""
+        return self._orange() is not None
+
     async def record_equity(self) -> None:
-        """Not while it is unknown what of it was paid in: such a point would lie for ever."""
-        sight = self.last_sight
-        if sight is not None and sight.has_flows:
+        """Not while it is unknown what of it was paid in: such a point would lie for ever.
+
+        Of the moment when it was seen: a transfer between that and now is not in it.
+        """
+        if self.last_sight is not None:
+            await self._record(self.last_sight)
+
+    async def _record(self, sight: Sight) -> None:
+        if sight.has_flows:
             balance = sight.balance
-            point = EquityPoint(self._clock.now(), balance.wallet, balance.unrealised, self._flows.total())
+            point = EquityPoint(sight.at, balance.wallet, balance.unrealised, sight.flows)
             await self._baselines.record(point)
 
     # ------------------------------------------------------------ seeing
@@ -164,12 +192,14 @@ class AccountKeeper:
     async def _see(self, state: AccountState) -> Sight | None:
         now = self._clock.now()
         try:
-            balance = await self._venue.balance()
             known = self._flows.count
+            balance = await self._venue.balance()
             has_flows = await self._flows.follow(balance.wallet, state.opened_at, now)
             if self._flows.count != known:
+                now = self._clock.now()
                 balance = await self._venue.balance()  # with what came in meanwhile
-            self.last_sight = Sight(balance, await self._venue.positions(), has_flows)
+            flows = self._flows.total()
+            self.last_sight = Sight(balance, await self._venue.positions(), has_flows, flows, now)
         except PerpilotError as error:
             self._watch.failures.note(error)
             log.warning("account unknown: error=%s", str(error))
@@ -188,51 +218,53 @@ class AccountKeeper:
 
     # ------------------------------------------------------------ measuring
 
-    async def _measured(
+    async def _levels(
+        self, sight: Sight | None, state: AccountState, now: datetime
+    ) -> tuple[Decimal | None, Levels]:
+        """(equity, what it is measured from). What clears at its time is cleared first: the peak counts from
+        then on.
+
+        A transfer that was learned of is recorded at once: what is lost after it is lost of the money that it
+        left.
+        """
+        if self._flows.count != self._flows_counted:
+            self._flows_counted = self._flows.count
+            self._baselines.forget()
+            if sight is not None:
+                await self._record(sight)
+        await self._book.load()
+        await self._book.clear_by_clock(self._limits(), now)
+        if sight is None or not sight.has_flows:
+            return None, Levels()
+        flows = self._flows.total()  # another look may have learned of a transfer since
+        equity = sight.balance.equity + flows - sight.flows
+        rolling_from = self._book.acknowledged_at(breakers.ROLLING_LOSS)
+        peak_from = self._book.resolved_at(breakers.DRAWDOWN)
+        return equity, await self._baselines.levels(equity, flows, state, now, rolling_from, peak_from)
+
+    def _health(
         self,
+        equity: Decimal | None,
+        levels: Levels,
         sight: Sight | None,
         market: MarketGauges,
         trades: Sequence[Trade],
         recent: Sequence[ClosedTrade],
-        state: AccountState,
         now: datetime,
     ) -> Health:
-        """What clears at its time is cleared first: streak and peak count from then on."""
-        limits = self._limits()
-        if self._flows.count != self._flows_counted:
-            self._flows_counted = self._flows.count
-            self._baselines.forget_curve()
-        await self._book.load()
-        await self._book.clear_by_clock(limits, now)
-        equity = sight.balance.equity if sight is not None and sight.has_flows else None
-        day_opening, day_ago, peak = await self._levels(equity, state, now)
         streak_from = self._book.resolved_at(breakers.CONSECUTIVE_LOSSES)
-        window_s = limits.breakers.error_window_s
+        window_s = self._limits().breakers.error_window_s
         return Health(
             equity=equity,
-            day_opening=day_opening,
-            day_ago=day_ago,
-            peak=peak,
+            day_opening=levels.day_opening,
+            day_ago=levels.day_ago,
+            peak=levels.peak,
             losses_in_a_row=breakers.losses_in_a_row(recent, streak_from),
             liquidation=self._liquidation(sight, trades, recent, now),
             price_age=market.price_age,
             failed_calls=Gauge(Decimal(self._watch.failures.count(window_s))),
             price_move=market.price_move,
             funding=market.funding,
-        )
-
-    async def _levels(
-        self, equity: Decimal | None, state: AccountState, now: datetime
-    ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-        """(the day's opening, a day ago, peak), in today's money; None while equity is unknown."""
-        if equity is None:
-            return None, None, None
-        await self._baselines.load(now)
-        peak_from = self._book.resolved_at(breakers.DRAWDOWN)
-        return (
-            await self._baselines.day_opening(equity, now),
-            self._baselines.day_ago(equity, now, self._book.acknowledged_at(breakers.ROLLING_LOSS)),
-            await self._baselines.peak(equity, peak_from, state),
         )
 
     def _liquidation(
@@ -270,7 +302,8 @@ class AccountKeeper:
         cards: Iterable[Approval],
         recent: Sequence[ClosedTrade],
         state: AccountState,
-        health: Health,
+        equity: Decimal | None,
+        levels: Levels,
         without_card: str | None,
         now: datetime,
     ) -> Account:
@@ -284,11 +317,11 @@ class AccountKeeper:
         ]
         return Account(
             name=self.account,
-            equity=health.equity,
+            equity=equity,
             wallet=sight.balance.wallet if sight else None,
             available=sight.balance.available if sight else None,
-            day_opening=health.day_opening,
-            peak=health.peak,
+            day_opening=levels.day_opening,
+            peak=levels.peak,
             at=min(now, sight.balance.at) if sight else now,
             open_risks=tuple(risks),
             last_closed={trade.symbol: trade.closed_at for trade in recent},
@@ -296,6 +329,7 @@ class AccountKeeper:
             closed_to_entries=self._gate.text or (f"paused by {state.paused_by}" if state.is_paused else ""),
             foreign_symbols=frozenset(p.symbol for p in foreign),
             is_probing=any(standing.is_probing for standing in self.standings),
+            earned_today=levels.earned_today,
         )
 
 

@@ -17,7 +17,7 @@ from decimal import Decimal
 from core.desk import Tap
 from core.errors import PerpilotError
 from core.journal import Approval, ApprovalState, DeskJournal, Mode
-from core.market import Instrument, Quote
+from core.market import Instrument, Quote, coin
 from core.opinion import Flags
 from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.checks import Case, examine
@@ -96,7 +96,7 @@ class Approvals:
         approval = await self._journal.claim_approval(approval_id, by, self._circle.clock.now())
         if approval is None or not await self._settle(approval, ApprovalState.REJECTED, by, ()):
             return await self._over(approval_id)
-        return Tap(True, f"Rejected: {approval.plan.symbol} {approval.plan.side}.")
+        return Tap(True, f"Rejected: {_named(approval.plan)}.")
 
     async def expire(self) -> int:
         """Closes what was not answered in time, and claims that nobody handles any more; how many."""
@@ -161,11 +161,13 @@ class Approvals:
     async def _undecided(self, approval: Approval, by: str, error: PerpilotError) -> Tap:
         """Something failed on the way: nothing was traded, unless the trade was recorded all the same."""
         if await self._settle(approval, ApprovalState.REFUSED, by, (f"could not be checked: {error}",)):
-            return Tap(False, "Nothing was traded: it could not be checked.", (str(error),))
+            return Tap(
+                False, f"Nothing was traded: {_named(approval.plan)} could not be checked.", (str(error),)
+            )
         known = await self._journal.approval(approval.id)
         if known is not None and known.state is ApprovalState.APPROVED:
             return Tap(True, "Approved, but what became of it is not known yet; /positions.", (str(error),))
-        return Tap(False, "Nothing was traded: it could not be checked.", (str(error),))
+        return Tap(False, f"Nothing was traded: {_named(approval.plan)} could not be checked.", (str(error),))
 
     async def _requote(
         self,
@@ -180,12 +182,14 @@ class Approvals:
             return await self._refuse(approval, judged, by, moved)
         await self._settle(approval, ApprovalState.REQUOTED, by, (moved,))
         await self.propose(judged, lifetime_s, requote_of=approval.id)
-        return Tap(False, f"Nothing was traded: {moved}. A new card follows.", (moved,))
+        return Tap(
+            False, f"Nothing was traded: {_named(approval.plan)}: {moved}. A new card follows.", (moved,)
+        )
 
     async def _refuse(self, approval: Approval, judged: Refused, by: str, first: str = "") -> Tap:
         reasons = tuple(filter(None, (first, *(reason.text for reason in judged.reasons))))
         await self._settle(approval, ApprovalState.REFUSED, by, reasons)
-        return Tap(False, "Nothing was traded: it no longer holds.", reasons)
+        return Tap(False, f"Nothing was traded: {_named(approval.plan)} no longer holds.", reasons)
 
     async def _settle(
         self, approval: Approval, state: ApprovalState, by: str, reasons: tuple[str, ...]
@@ -209,9 +213,13 @@ class Approvals:
         return Tap(False, OVER[approval.state], approval.reasons)
 
 
+def _named(plan: Plan) -> str:
+    return f"{coin(plan.symbol)} {plan.side}"
+
+
 def _told(entered: Entered) -> Tap:
     trade = entered.trade
-    words = f"{trade.side} {trade.symbol}"
+    words = f"{coin(trade.symbol)} {trade.side}"
     match entered.step:
         case Abandon(reason):
             return Tap(False, f"Nothing was traded: {reason}.")

@@ -1,17 +1,22 @@
-"""What equity is measured from: the day's opening, a day ago, the peak. Deposits and withdrawals
-move them all.
+"""What equity is measured from: the day's opening, a day ago, the peak.
 
-Inside, everything is *earned* equity (`EquityPoint.earned`): what trading made of the opening deposit. Only
-what leaves here is shifted to today's money by what was paid in and out.
+Laws:
+- A deposit or withdrawal scales them all alike, at the moment it is learned of: the fraction that was lost is
+  the same before and after it. In between they are what they were.
+- Money is exact. Only a product of units rounds, to 28 digits.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from core.growth import units_at
 from core.journal import AccountState, DeskJournal, EquityPoint
+from core.money import ZERO
 from core.trading.flows import Flows
 
 DAY = timedelta(days=1)
@@ -19,6 +24,17 @@ KEPT = timedelta(hours=26)
 """A day, and room for a clock that is set back."""
 REACHES = (timedelta(hours=26), timedelta(days=7), timedelta(days=90), None)
 """How far back an equity before the last day is looked for, until one is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """USDT at the present size of the account: what its equity is compared with."""
+
+    day_opening: Decimal | None = None
+    day_ago: Decimal | None = None
+    peak: Decimal | None = None
+    earned_today: Decimal | None = None
+    """In money that was gained or lost, at whatever size."""
 
 
 class Baselines:
@@ -29,8 +45,9 @@ class Baselines:
         self._flows = flows
         self._account = account
         self._curve: deque[EquityPoint] | None = None
-        self._opening: tuple[date, Decimal] | None = None
-        self._peak: Decimal | None = None
+        """Oldest first."""
+        self._opening: tuple[date, EquityPoint] | None = None
+        self._peak: EquityPoint | None = None
         self._peak_since: tuple[datetime | None] | None = None
         """What `_peak` is counted from; None while it was not asked for."""
 
@@ -38,8 +55,46 @@ class Baselines:
         """The opening equity of this UTC day is fixed."""
         return self._opening is not None and self._opening[0] == now.astimezone(UTC).date()
 
-    async def load(self, now: datetime) -> None:
-        """Reads the newest day of the curve and one point before it. Raises `JournalError`."""
+    def forget(self) -> None:
+        """A transfer was imported: the journal corrected the points since."""
+        self._curve, self._opening, self._peak_since = None, None, None
+
+    async def record(self, point: EquityPoint) -> None:
+        """With the units that follow from the newest point. Raises `JournalError`."""
+        await self._load(point.at)
+        point = replace(point, units=self._units(point.equity, point.flows))
+        await self._journal.record_equity(self._account, point)
+        if self._curve is None:
+            return  # forgotten meanwhile: it is read with the others
+        insort(self._curve, point, key=lambda each: each.at)  # a slow look's point is older than the newest
+        self._prune(self._curve[-1].at)
+        if self._peak is not None and point.unit_price > self._peak.unit_price:
+            self._peak = point
+
+    async def levels(
+        self,
+        equity: Decimal,
+        flows: Decimal,
+        state: AccountState,
+        now: datetime,
+        acknowledged_at: datetime | None,
+        peak_since: datetime | None,
+    ) -> Levels:
+        """`equity` has `flows` in it; `acknowledged_at`: the loss of 24 hours. Raises `JournalError`."""
+        await self._load(now)
+        opening = await self._day_opening(equity, flows, now)
+        units = self._units(equity, flows)
+        peak = await self._highest(EquityPoint(now, equity, ZERO, flows, units), peak_since, state)
+        day_ago = self._day_ago(now, acknowledged_at)
+        return Levels(
+            day_opening=opening.at_size(units),
+            day_ago=equity if day_ago is None else day_ago.at_size(units),
+            peak=max(equity, peak.at_size(units)),
+            earned_today=equity - opening.equity - (flows - opening.flows),
+        )
+
+    async def _load(self, now: datetime) -> None:
+        """Reads the newest day of the curve and one point before it."""
         if self._curve is not None:
             return
         points: tuple[EquityPoint, ...] = ()
@@ -50,32 +105,22 @@ class Baselines:
         self._curve = deque(points)
         self._prune(now)
 
-    def forget_curve(self) -> None:
-        """A transfer was imported: the journal corrected the points since."""
-        self._curve, self._peak_since = None, None
-
-    async def record(self, point: EquityPoint) -> None:
-        await self._journal.record_equity(self._account, point)
-        if self._curve is None:
-            return  # `load` will read it
-        self._curve.append(point)
-        self._prune(point.at)
-        if self._peak is not None:
-            self._peak = max(self._peak, point.earned)
-
-    async def day_opening(self, equity: Decimal, now: datetime) -> Decimal:
+    async def _day_opening(self, equity: Decimal, flows: Decimal, now: datetime) -> EquityPoint:
         """Equity at 00:00 UTC; what was lost since is the day's, also when nobody looked at midnight."""
         now = now.astimezone(UTC)
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        before = self._flows.before(midnight)
         if self._opening is None or self._opening[0] != now.date():
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            before = self._flows.before(midnight)
             last = self._newest(midnight)
-            earned = last.earned if last is not None else equity - self._flows.total()
-            fixed = await self._journal.day_opening_equity(self._account, now.date(), earned + before)
-            self._opening = (now.date(), fixed)
-        return self._opening[1] + self._flows.total() - before
+            known = equity - flows if last is None else last.equity - last.flows
+            fixed = await self._journal.day_opening_equity(self._account, now.date(), known + before)
+            if last is not None:  # with a transfer that was listed only after the day's row was written
+                fixed = known + before
+            units = units_at(last, fixed, before)
+            self._opening = (now.date(), EquityPoint(midnight, fixed, ZERO, before, units))
+        return self._opening[1]
 
-    def day_ago(self, equity: Decimal, now: datetime, acknowledged_at: datetime | None) -> Decimal:
+    def _day_ago(self, now: datetime, acknowledged_at: datetime | None) -> EquityPoint | None:
         """Equity 24 hours ago; of a younger account the first that is known.
 
         A loss that a person acknowledged since is not counted again: then it is the equity of that moment.
@@ -83,22 +128,23 @@ class Baselines:
         edge = now - DAY
         curve = self._curve or ()
         if acknowledged_at is not None and acknowledged_at > edge:
-            after = (point for point in curve if point.at >= acknowledged_at)
-            found = next(after, None)
-        else:
-            found = self._newest(edge, inclusive=True) or next(iter(curve), None)
-        return equity if found is None else found.earned + self._flows.total()
+            return next((point for point in curve if point.at >= acknowledged_at), None)
+        return self._newest(edge, inclusive=True) or next(iter(curve), None)
 
-    async def peak(self, equity: Decimal, since: datetime | None, state: AccountState) -> Decimal:
-        """The highest equity since then; a paper account's peak is its opening deposit at least."""
+    async def _highest(self, seen: EquityPoint, since: datetime | None, state: AccountState) -> EquityPoint:
+        """The highest since then; a paper account's peak is its opening deposit at least."""
         if self._peak_since != (since,):
-            recorded = await self._journal.peak_earned(self._account, since)
-            start = state.initial_capital if since is None and state.is_paper else None
-            known = [each for each in (recorded, start) if each is not None]
-            self._peak = max(known) if known else equity - self._flows.total()
+            recorded = await self._journal.highest_point(self._account, since)
+            known = [recorded] if recorded is not None else []
+            if since is None and state.is_paper:
+                known.append(EquityPoint(state.opened_at, state.initial_capital, ZERO))
+            self._peak = max(known, key=lambda point: point.unit_price, default=seen)
             self._peak_since = (since,)
         assert self._peak is not None, "read above"
-        return max(equity, self._peak + self._flows.total())
+        return self._peak
+
+    def _units(self, equity: Decimal, flows: Decimal) -> Decimal:
+        return units_at(self._curve[-1] if self._curve else None, equity, flows)
 
     def _newest(self, before: datetime, *, inclusive: bool = False) -> EquityPoint | None:
         """The newest point before that moment."""

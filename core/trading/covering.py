@@ -21,6 +21,9 @@ LONGEST_STOP_PAUSE_S = 60.0
 """Between refused stops while an older one covers the position: the software stop bridges it."""
 FORGET_FAILURES_S = 60.0
 """A venue that refused a part's stop longer ago than this may take it now."""
+LONGEST_PART_PAUSE_S = FORGET_FAILURES_S / (MAX_FAILURES + 1)
+"""Between refused stops for a part: with longer pauses `MAX_FAILURES` of them would never be remembered at
+once, the part would stay pending for ever, and so long no stop moves."""
 
 
 def cover(scene: Scene) -> Step | None:
@@ -99,7 +102,8 @@ def _pause_s(scene: Scene, last: Intention, quantity: Decimal) -> float:
     """Seconds until another stop may follow `last`, which does not rest as wanted."""
     rules, order = scene.rules, scene.order(last)
     if last.state in (IntentState.REFUSED, IntentState.DEAD) or (order is not None and order.status in ENDED):
-        return _pause_after_refusal_s(scene) - scene.age_s(last)
+        longest = LONGEST_STOP_PAUSE_S if quantity == scene.held else LONGEST_PART_PAUSE_S
+        return min(_pause_after_refusal_s(scene), longest) - scene.age_s(last)
     if last.request.quantity != quantity or last.request.trigger != scene.trade.stop:
         return 0.0  # it was meant for another position than this
     return rules.retry_exit_s - scene.age_s(last)

@@ -27,6 +27,8 @@ from core.trading.sending import (
 from core.trading.steps import CancelOrder, Scene, Send, Step, Wait, WantClosed
 
 ALL = Fraction(1)
+FORGET_FAILURES_S = 3600.0
+"""A venue that refused a target longer ago than this, in a minute of overload perhaps, may take it now."""
 
 
 def targets(scene: Scene) -> Step | None:
@@ -164,9 +166,11 @@ def _unsettled(scene: Scene, last: Intention) -> Step | None:
 
 
 def _is_given_up(sent: Sequence[Intention], scene: Scene) -> bool:
-    """Several in a row of one size were refused, lost or cancelled: it cannot rest at the venue."""
+    """Several in a row of one size were refused, lost or cancelled just now: it cannot rest at the venue."""
     if len(sent) >= ATTEMPTS_PER_REQUEST - 1:
         return True
+    if not sent or scene.age_s(sent[-1]) > FORGET_FAILURES_S:
+        return False
     newest = sent[-MAX_FAILURES:]
     is_one_size = len({intention.request.quantity for intention in newest}) == 1
     return len(newest) == MAX_FAILURES and is_one_size and all(_has_ended(scene, i) for i in newest)

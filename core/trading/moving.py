@@ -15,9 +15,10 @@ from decimal import Decimal
 from math import nan
 
 from core.market import Side
-from core.money import ZERO, ceil_to, exact, floor_to, nearest_to
+from core.money import ZERO, ceil_to, cents_down, exact, floor_to, nearest_to, without_zeros
 from core.trade import Position, StopBy, Trade, Want
 from core.trading.exits import (
+    MOVED_BY_NOTHING,
     MOVED_BY_TRAILING,
     ExitRules,
     is_armed,
@@ -34,7 +35,7 @@ WHY = {
     StopBy.PLAN: "the plan",
     StopBy.BREAK_EVEN: "break-even after a target, costs included",
     StopBy.TRAILING: "trailing the best price",
-    StopBy.OWNER: "asked for by the owner",
+    StopBy.OWNER: "asked for",
     StopBy.ADVISER: "the advisers' exit opinion",
     StopBy.BREAKER: "a circuit breaker tightens",
 }
@@ -93,14 +94,14 @@ def ruled_stop(scene: Scene) -> MoveStop | None:
         float(trade.stop),
         float(best),
         _atr(trade),
-        float(trade.cost),
+        float(trade.cost or 2 * scene.rules.exit_cost),  # rows of older versions do not name their costs
         targets_filled(scene),
         trade.is_trailing,
         float(tick),
     )
     stop = nearest_to(exact(wanted), tick)
-    if (stop - trade.stop) * sign <= 0:
-        return None
+    if why == MOVED_BY_NOTHING or (stop - trade.stop) * sign <= 0:
+        return None  # a tick that grew since the entry moves nothing either
     return MoveStop(stop, StopBy.TRAILING if why == MOVED_BY_TRAILING else StopBy.BREAK_EVEN)
 
 
@@ -127,7 +128,8 @@ def asked_stop(scene: Scene, price: Decimal, by: StopBy, *, may_loosen: bool) ->
         return f"the stop is at {trade.stop} already" if stop > 0 else f"stop {price} is under one tick"
     if stop_is_passed(mark, stop, trade.side.sign):
         side = "below" if trade.side is Side.LONG else "above"
-        return f"stop {stop} must be {side} the mark price {mark} for a {trade.side}"
+        prices = f"stop {without_zeros(stop)} must be {side} the mark price {without_zeros(mark)}"
+        return f"{prices} for a {trade.side}"
     beyond = _beyond_liquidation(scene, stop)
     if beyond or (stop - trade.stop) * trade.side.sign > 0:
         return beyond or MoveStop(stop, by)
@@ -190,5 +192,7 @@ def is_over_time(scene: Scene) -> bool:
 def move_in_words(scene: Scene, move: MoveStop) -> str:
     """Old → new, why, and what the whole trade then makes at the stop."""
     net = net_if_left(scene, move.stop)
-    result = f"makes about +{net:.2f}" if net >= 0 else f"loses about {-net:.2f}"
-    return f"stop {scene.trade.stop} → {move.stop}: {WHY[move.by]}; hit there, the trade {result} USDT in all"
+    cents = cents_down(net)  # a gain is never told larger, a loss never smaller: as on the cards
+    result = f"makes about +{cents}" if cents >= 0 else f"loses about {-cents}"
+    old, new = without_zeros(scene.trade.stop), without_zeros(move.stop)
+    return f"stop {old} → {new}: {WHY[move.by]}; hit there, the trade {result} USDT in all"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from decimal import Decimal
 
-from core.money import ZERO, cents_down
+from core.market import coin
+from core.money import ZERO, cents_down, without_zeros
 from core.notice import Notice
 from core.trade import Fill, Intention, OrderStatus, Purpose
 from core.trading import notices
@@ -47,7 +48,9 @@ def _text(scene: Scene, intention: Intention) -> str:
     price = _notional(fills) / quantity
     made = _made(scene, fills, quantity)
     result = "" if made is None else f", which made {cents_down(made):+} USDT after fees"
-    return f"{WORDS[intention.purpose]}: {quantity} closed at {price:.8g}{result}; {scene.held} is left"
+    base, left = coin(scene.trade.symbol), without_zeros(scene.held)
+    sold = f"{without_zeros(quantity)} {base} closed at {price:.8g}{result}"
+    return f"{WORDS[intention.purpose]}: {sold}; {left} {base} is left"
 
 
 def _made(scene: Scene, fills: Sequence[Fill], quantity: Decimal) -> Decimal | None:

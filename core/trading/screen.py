@@ -21,14 +21,15 @@ def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tupl
     if account.closed_to_entries:
         reasons.append(Reason("entries", f"entries are closed: {account.closed_to_entries}"))
     reasons += [
-        Reason("breakers", f"circuit breaker {title_of(name)} is open") for name in account.open_breakers
+        Reason("breakers", f"the circuit breaker “{title_of(name)}” is open")
+        for name in account.open_breakers
     ]
     if account.equity is None:
         reasons.append(Reason("equity", "equity is unknown"))
     fall = account.drawdown
     if fall is not None and not fall < limits.orange_drawdown:
         text = f"the drawdown {fall * 100:.2f} % has reached {limits.orange_drawdown * 100:.2f} %"
-        reasons.append(Reason("drawdown", text))
+        reasons.append(Reason("drawdown", text, "/breakers"))
     if any(risk.symbol == symbol for risk in account.open_risks):
         reasons.append(Reason("positions", f"{symbol} already has a position or an open card"))
     elif len(account.open_risks) >= limits.max_open_positions:

@@ -10,7 +10,7 @@ from datetime import datetime
 from core.journal import BreakerEvent, DeskJournal
 from core.risk import breakers
 from core.risk.breakers import Reading
-from core.risk.limits import Limits
+from core.risk.limits import Limits, Policy
 from core.risk.reopening import ACTIONS, BY_CLOCK, Standing, clearing_words, cools_until, is_probing
 from core.trade import ClosedTrade
 from core.trading import notices
@@ -73,6 +73,14 @@ class BreakerBook:
                 self._waived.discard(reading.name)
             if reading.is_tripped and reading.name not in open_names and not self._is_waived(reading, now):
                 await self._trip(reading, limits, now)
+
+    async def begin_anew(self, reading: Reading, by: str, now: datetime, reason: str) -> bool:
+        """A person ends what stopped entries though it had not tripped. Recorded as a trip that is over: no
+        policy acts on it, and everything that counts from a reopening counts from here."""
+        value, threshold = reading.shown()
+        event = BreakerEvent(0, self._account, reading.name, value, threshold, ACTIONS[Policy.HOLD], now)
+        await self._journal.trip_breaker(event, [])
+        return await self.resolve(reading.name, by, now, reason)
 
     async def resolve(self, name: str, by: str, now: datetime, reason: str = "") -> bool:
         """False when it is not open."""

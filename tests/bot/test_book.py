@@ -107,8 +107,8 @@ def test_without_known_equity_the_effect_is_told_in_shares_alone() -> None:
         ("MAX_DRAWDOWN_PERCENT", "0.1", "fall from the peak that stops entries: 20.00% → 10.00%"),
         ("MAX_OPEN_POSITIONS", "3", "worst loss of all open trades: 2.00% → 6.00%"),
         ("MAX_OPEN_POSITIONS", "20", "worst loss of all open trades: 2.00% → 10.00%"),
-        ("MAX_LEVERAGE", "3", "the worst-case loss stays the same"),
-        ("SCAN_INTERVAL_SECONDS", "60", "the worst-case loss stays the same"),
+        ("MAX_LEVERAGE", "3", "the worst-case loss at the stops stays the same"),
+        ("SCAN_INTERVAL_SECONDS", "60", "the worst-case loss at the stops stays the same"),
     ],
 )
 def test_the_effect_names_what_the_worst_case_becomes(name: str, text: str, words: str) -> None:

@@ -64,6 +64,7 @@ from bot.cards_status import (
     doctor_card,
     mode_question,
     panic_question,
+    position_block,
     positions_card,
     status_card,
     version_card,
@@ -427,11 +428,50 @@ def test_who_did_it_is_said_in_words() -> None:
     assert "Approved by Telegram user 1001" in plain(settled_card(over, is_paper=True).html)
 
 
+def test_who_paused_is_said_in_words() -> None:
+    paused = replace(samples.status(), why="paused by telegram:1001")
+
+    assert "paused by Telegram user 1001" in plain(status_card(paused).html)
+
+
+def test_who_rejected_stands_beside_the_rejection() -> None:
+    over = replace(
+        samples.approval(), state=ApprovalState.REJECTED, settled_by="telegram:1001", settled_at=samples.NOW
+    )
+
+    words = plain(settled_card(over, is_paper=True).html)
+
+    assert words.startswith("✖️ Rejected by Telegram user 1001 at 12:00:00 UTC, nothing was sent")
+
+
+def test_an_exit_opinion_is_told_as_one_and_names_no_flags() -> None:
+    record = samples.decision_record(gate="exit")
+
+    words = plain(why_symbol_card(record).html)
+
+    assert "the advisers were asked about the open position" in words
+    assert "ended at" not in words and "flag" not in words
+
+
+def test_what_is_locked_in_after_a_target_is_told_of_the_rest() -> None:
+    half = replace(
+        samples.position_view(), loss_at_stop=Decimal("-3"), targets=(Decimal(70000), Decimal(75000))
+    )
+
+    words = plain(position_block(replace(half, targets_left=1)).html)
+
+    assert "🔒 There the rest locks in +3.00 USDT, costs included" in words
+    assert "There it loses 3.00 USDT" in plain(
+        position_block(replace(half, targets_left=2, loss_at_stop=Decimal(3))).html
+    )
+
+
 def test_what_a_decision_stood_on_is_shown_with_it() -> None:
     refused = plain(why_symbol_card(samples.decision_record(samples.ETH, "flags")).html)
     cleared = plain(why_symbol_card(samples.decision_record()).html)
 
     assert "rsi: 82 against 80 (both sides)" in refused
+    assert "RSI 82 above 80" not in refused, "the flag is the reason, told once"
     assert "Score 88/100 = confidence 33 + agreement 20" in cleared
     assert "Claude: long 82%" in cleared
 

@@ -61,7 +61,23 @@ def test_the_worst_case_comes_first_and_in_money() -> None:
     assert "At a 10 % gap against all: -6.80 USDT (6.7% of equity)" in words
     assert "May still be lost today: 9.88 USDT" in words
     assert "green · a new trade has 100% of its size" in words
-    assert "Drawdown: 1.04 % of 20.00 % (5% used)" in words
+    assert "Drawdown: 1.04 %, limit 20.00 % (5% used)" in words
+
+
+def test_the_liquidation_distance_has_a_floor_and_no_limit_to_use_up() -> None:
+    near = BreakerView(
+        "liquidation_risk", "16.82 %", "7.50 %", False, None, "", "Liquidation risk", used=0.45
+    )
+
+    words = words_of(replace(untripped(), breakers=(near,)))
+
+    assert "Liquidation risk: 16.82 %, trips under 7.50 % (45% used)" in words
+
+
+def test_what_is_open_and_its_net_agree_to_the_cent() -> None:
+    short = replace(untripped(), gross_notional=D("273.1251"), net_notional=D("-273.1251"))
+
+    assert "Open 273.12 USDT · net -273.12 USDT" in words_of(short)
 
 
 def test_each_position_shows_its_own_losses() -> None:

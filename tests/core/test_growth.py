@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.growth import booked, calmar, daily_returns, days_of, drawdown, grown, sharpe, sortino
+from core.growth import booked, calmar, daily_returns, days_of, drawdown, grown, sharpe, sortino, units_at
 from core.journal import EquityPoint
 from tests.core.builders import D, a_closed_trade, later
 
@@ -64,6 +64,24 @@ def test_an_account_that_lost_everything_grows_no_more() -> None:
 
 def test_an_account_without_opening_equity_has_neither_grown_nor_fallen() -> None:
     assert growths(0, 50, initial=0) == [1.0, 1.0]
+
+
+@given(
+    st.decimals("0", "1e6", places=2), st.decimals("0", "1e6", places=2), st.decimals("-1e6", "1e6", places=2)
+)
+def test_a_point_that_is_recorded_late_has_the_units_that_it_would_have_had_in_time(
+    first: D, second: D, flow: D
+) -> None:
+    early = EquityPoint(DAY_ONE, first, D(0), D(7), D("1.5"))
+    late = EquityPoint(DAY_ONE, second, D(0), 7 + flow, units_at(early, second, 7 + flow))
+
+    assert float(units_at(late, first, D(7))) == pytest.approx(1.5, rel=1e-12)
+
+
+def test_an_account_whose_first_point_has_flows_began_with_what_was_there_without_them() -> None:
+    assert units_at(None, D(3000), D(2000)) == 3
+    assert units_at(None, D(400), D(-600)) == D("0.4")
+    assert units_at(None, D(400), D(0)) == 1
 
 
 def test_trades_alone_make_a_curve() -> None:

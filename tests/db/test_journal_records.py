@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -15,8 +16,17 @@ from tests.db.conftest import with_account
 from tests.db.samples import BTC, ETH, NOW, PAPER, a_decision, a_scan, a_transfer, later
 
 
-def a_point(minutes: float, wallet: str, unrealised: str = "0", flows: str = "0") -> EquityPoint:
-    return EquityPoint(later(minutes=minutes), Decimal(wallet), Decimal(unrealised), Decimal(flows))
+def a_point(
+    minutes: float, wallet: str, unrealised: str = "0", flows: str = "0", units: str = "1"
+) -> EquityPoint:
+    amounts = (Decimal(each) for each in (wallet, unrealised, flows, units))
+    return EquityPoint(later(minutes=minutes), *amounts)
+
+
+async def highest(journal: SqlJournal, since: datetime | None = None, account: str = PAPER) -> Decimal | None:
+    """Its price of a unit."""
+    point = await journal.highest_point(account, since)
+    return None if point is None else point.unit_price
 
 
 async def test_the_last_scan_comes_back_with_its_decisions(journal: SqlJournal) -> None:
@@ -58,7 +68,7 @@ async def test_a_decision_is_recorded_once_and_never_changed(journal: SqlJournal
 
 async def test_a_minute_keeps_its_newest_equity(journal: SqlJournal) -> None:
     await journal.record_equity(PAPER, a_point(0, "1000"))
-    newest = a_point(0.5, "990", "-1.5", "-10.25")
+    newest = a_point(0.5, "990", "-1.5", "-10.25", "0.98974999999999999999999999999999")
     await journal.record_equity(PAPER, newest)
     await journal.record_equity(PAPER, a_point(1, "995"))
     await journal.record_equity("live", a_point(1, "5"))
@@ -67,22 +77,22 @@ async def test_a_minute_keeps_its_newest_equity(journal: SqlJournal) -> None:
 
 
 async def test_the_peak_is_the_highest_number_and_not_the_highest_text(journal: SqlJournal) -> None:
-    assert await journal.peak_earned(PAPER, None) is None
+    assert await highest(journal) is None
     for minute, wallet in enumerate(("9.5", "1000.10", "999")):
         await journal.record_equity(PAPER, a_point(minute, wallet, "0.05"))
 
-    assert await journal.peak_earned(PAPER, None) == Decimal("1000.15")
-    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("999.05")
-    assert await journal.peak_earned(PAPER, later(minutes=3)) is None
+    assert await highest(journal) == Decimal("1000.15")
+    assert await highest(journal, later(minutes=2)) == Decimal("999.05")
+    assert await highest(journal, later(minutes=3)) is None
 
 
 async def test_what_was_paid_in_is_no_peak_and_what_was_taken_out_is_no_fall(journal: SqlJournal) -> None:
     await journal.record_equity(PAPER, a_point(0, "1000"))
-    await journal.record_equity(PAPER, a_point(1, "3000", "1.5", "2000"))
-    await journal.record_equity(PAPER, a_point(2, "500.5", "0", "-500"))
+    await journal.record_equity(PAPER, a_point(1, "3000", "1.5", "2000", "3"))
+    await journal.record_equity(PAPER, a_point(2, "500.125", "0", "-500", "0.5"))
 
-    assert await journal.peak_earned(PAPER, None) == Decimal("1001.5")
-    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("1000.5")
+    assert await highest(journal) == Decimal("1000.5")
+    assert await highest(journal, later(minutes=2)) == Decimal("1000.25")
 
 
 async def test_a_transfer_that_is_learned_of_late_does_not_stay_a_peak(journal: SqlJournal) -> None:
@@ -102,9 +112,12 @@ async def test_a_transfer_that_is_learned_of_late_does_not_stay_a_peak(journal: 
         Decimal("250.50"),
         Decimal("155.25"),
     ]
-    assert await journal.peak_earned(PAPER, None) == Decimal("1000")
-    assert await journal.peak_earned(PAPER, later(minutes=2)) == Decimal("997")
-    assert await journal.peak_earned("live", None) == Decimal(9)
+    # 250.50 came to 1000; then 95.25 went, with the 5 that were known, and left 1146.25
+    units = Decimal("1.2505") * Decimal("1146.25") / Decimal("1241.50")
+    assert await highest(journal) == Decimal("1000")
+    assert await highest(journal, later(minutes=2)) == Decimal("1247.50") / Decimal("1.2505")
+    assert [point.units for point in await journal.equity_curve(PAPER)] == [1, Decimal("1.2505"), units]
+    assert await highest(journal, account="live") == Decimal(9)
 
 
 async def test_the_curve_since_a_moment_holds_that_moment(journal: SqlJournal) -> None:
@@ -122,7 +135,7 @@ async def test_a_long_curve_is_thinned_evenly_and_ends_with_the_newest() -> None
     total = CURVE_POINTS * 2 + 1
 
     rows = [
-        {"account": PAPER, "minute": later(minutes=minute), "at": later(minutes=minute), "earned": 0.0}
+        {"account": PAPER, "minute": later(minutes=minute), "at": later(minutes=minute), "unit_price": 0.0}
         | dict.fromkeys(("wallet", "unrealised", "equity", "flows"), Decimal(minute))
         for minute in range(total)
     ]

@@ -31,7 +31,8 @@ amounts = st.decimals(
 thorough = settings(max_examples=40)
 
 transfers = st.builds(Transfer, words, amounts, moments)
-points = st.builds(EquityPoint, moments, amounts, amounts, amounts)
+units = st.decimals(min_value=Decimal("1e-15"), max_value=Decimal("1e15"), places=28)
+points = st.builds(EquityPoint, moments, amounts, amounts, amounts, units)
 armings = st.builds(Arming, st.just(PAPER), amounts, words, moments, words, several_words)
 shadows = st.builds(
     Shadow,
@@ -76,7 +77,7 @@ async def test_equity_points_survive_and_the_peak_is_exact(point: EquityPoint) -
         await journal.record_equity(PAPER, point)
 
         assert await journal.equity_curve(PAPER) == (point,)
-        assert await journal.peak_earned(PAPER, None) == point.earned
+        assert await journal.highest_point(PAPER, None) == point
 
 
 @thorough

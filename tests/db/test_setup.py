@@ -163,7 +163,8 @@ async def test_rows_of_the_first_schema_are_read_after_the_migration(empty_url: 
     assert (open_event.name, open_event.reason, open_event.resolved_at) == ("daily_loss", "", None)
     assert (resolved.name, resolved.reason, resolved.resolved_by) == ("drawdown", "", "telegram:7")
     assert [(point.equity, point.flows) for point in curve] == [(Decimal("1000.15"), 0), (Decimal(990), 0)]
-    assert await journal.peak_earned(PAPER, None) == Decimal("1000.15")
+    assert await journal.highest_point(PAPER, None) == curve[0]
+    assert {point.units for point in curve} == {1}
     assert await prepare(database) is Found.CURRENT
     await database.close()
 
@@ -175,7 +176,8 @@ async def test_a_migrated_database_takes_new_rows_and_still_keeps_history(empty_
     closed = a_closed_trade(id="plan2", advisers=("claude", "gpt"))
 
     await journal.book(closed, [], [], Decimal(1000), [])
-    await journal.record_equity(PAPER, EquityPoint(NOW, Decimal(1500), Decimal(0), Decimal(400)))
+    highest = EquityPoint(NOW, Decimal(1500), Decimal(0), Decimal(400), Decimal("1.4"))
+    await journal.record_equity(PAPER, highest)
     await journal.resolve_breaker(PAPER, "daily_loss", "telegram:7", NOW, [], "seen")
     for statement in ("UPDATE trade_history SET advisers = '[]'", "DELETE FROM circuit_breaker_events"):
         with pytest.raises(JournalError, match="keeps history"):
@@ -185,7 +187,7 @@ async def test_a_migrated_database_takes_new_rows_and_still_keeps_history(empty_
         "plan1": (),
         "plan2": ("claude", "gpt"),
     }
-    assert await journal.peak_earned(PAPER, None) == Decimal(1100)
+    assert await journal.highest_point(PAPER, None) == highest
     assert (await journal.breaker_events(PAPER, 1))[0].reason == "seen"
     await database.close()
 

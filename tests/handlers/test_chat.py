@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.desk import ManualIdea
+from core.desk import BreakerView, ManualIdea
 from core.errors import JournalError, Unknown
 from core.journal import ApprovalState, Mode
 from core.market import Side
@@ -343,6 +343,18 @@ async def test_a_breaker_is_acknowledged_with_a_reason_in_two_taps(chat: Chat) -
     await chat.telegram.tap(card, "I accept the risk")
 
     assert chat.desk.asked == [("acknowledge", "consecutive_losses", BY, "I accept the risk")]
+
+
+async def test_an_orange_drawdown_is_acknowledged_like_a_tripped_breaker(chat: Chat) -> None:
+    orange = BreakerView("drawdown", "12.00 %", "20.00 %", False, None, "", title="Drawdown", is_barring=True)
+    chat.desk.view = replace(chat.desk.view, breakers=(orange,))
+    card = await chat.telegram.ask("/breakers")
+    assert "until you acknowledge it" in card.body
+    await chat.telegram.tap(card, "Acknowledge Drawdown")
+
+    await chat.telegram.tap(card, "I accept the risk")
+
+    assert chat.desk.asked == [("acknowledge", "drawdown", BY, "I accept the risk")]
 
 
 @pytest.mark.parametrize("name", ["consecutive_losses", "Consecutive-Losses"])

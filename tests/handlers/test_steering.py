@@ -51,7 +51,7 @@ async def test_many_positions_each_lead_to_a_card_of_their_own(chat: Chat) -> No
 @pytest.mark.parametrize(
     ("button", "price", "gist"),
     [
-        ("Break-even", "67400", "loses 3.37 USDT → 🔒 locks in +0.07 USDT"),
+        ("Break-even", "67400", "loses 3.37 USDT → locks in +0.07 USDT"),
         ("Tighten", "65977.7", "loses 3.37 USDT → loses 1.35 USDT"),
     ],
 )

@@ -68,6 +68,8 @@ def sort_answer(book: CodeBook, heard: Heard, wanted: str) -> Outcome:
         return Outcome(Result.THROTTLED, code=code or str(heard.status), detail=words or "too many requests")
     if heard.status == 451 or (heard.status == 403 and _REGION.search(heard.text)):
         return Outcome(Result.NOT_ALLOWED, code=str(heard.status), detail="this region is not served")
+    if heard.status == 403 and _TOO_FREQUENT.search(heard.text):
+        return Outcome(Result.THROTTLED, code="403", detail="this address is banned for asking too often")
     if heard.status == 200 and not code and wanted in book.receipts(heard.body):
         return Outcome(Result.DONE)
     return Outcome(Result.UNKNOWN, code=code or str(heard.status or ""), detail=words or _silence(heard))
@@ -82,6 +84,10 @@ def _silence(heard: Heard) -> str:
 _REGION: Final = re.compile(
     r"restricted location|your country|not available in your region|eligibility", re.IGNORECASE
 )
+
+
+_TOO_FREQUENT: Final = re.compile(r"access too frequent", re.IGNORECASE)
+"""Bybit's ban of an address, which comes from its gateway and without a code."""
 
 
 def _codes(text: str) -> frozenset[str]:

@@ -144,7 +144,7 @@ class Line:
             outcome = replace(outcome, detail=f"{outcome.detail} (closing is still possible)")
         if outcome.result is not Result.DONE and not self._is_taken_setting(sending, answer):
             self._note(sending, outcome, answer, self.clock.monotonic() - started)
-        if outcome.result is Result.THROTTLED and answer.status in (418, 429):
+        if outcome.result is Result.THROTTLED and answer.status in (403, 418, 429):
             self._budget.silence(silence_end(answer.text, self.clock.now(), answer.retry_after_s))
         return outcome
 

@@ -53,12 +53,13 @@ def _more_columns() -> None:
         ("circuit_breaker_events", "reason", TEXT, ""),
         ("trade_history", "advisers", TEXT, "[]"),
         ("equity_points", "flows", MONEY, "0.00"),
-        ("equity_points", "earned", FLOAT, "0"),
+        ("equity_points", "units", EXACT, "1"),
+        ("equity_points", "unit_price", FLOAT, "0"),
     )
     for table, name, kind, before in added:
         op.add_column(table, sa.Column(name, kind, nullable=False, server_default=before))
-    op.execute("UPDATE equity_points SET earned = CAST(equity AS FLOAT)")
-    op.create_index("ix_equity_points_account_earned", "equity_points", ["account", "earned"])
+    op.execute("UPDATE equity_points SET unit_price = CAST(equity AS FLOAT)")
+    op.create_index("ix_equity_points_account_unit_price", "equity_points", ["account", "unit_price"])
 
 
 def _transfers_and_shadows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,13 @@ def test_a_breaker_that_was_due_and_tripped_is_even() -> None:
     assert (week.breakers_due, week.breakers_tripped) == (1, 1)
 
 
+def test_an_orange_drawdown_that_a_person_ended_is_no_trip() -> None:
+    trip = tripped("drawdown", 1)
+    ended = replace(trip, resolved_at=trip.created_at, resolved_by="owner")
+
+    assert first_week(curve=(), trades=(), trips=(ended,)).breakers_tripped == 0
+
+
 def test_a_streak_and_a_fall_are_due_too() -> None:
     streak = tuple(a_trade_on(at, -1) for at in range(3))
     slow_fall = curve_of(1000, 930, 860, 795)
@@ -113,6 +121,18 @@ def test_a_streak_and_a_fall_are_due_too() -> None:
     assert first_week(trades=streak, curve=()).breakers_due == 1
     assert first_week(trades=streak[:2], curve=()).breakers_due == 0
     assert first_week(trades=(), curve=slow_fall, limits=Limits(daily_loss=D("0.5"))).breakers_due == 1
+
+
+@pytest.mark.parametrize(("last", "due"), [(901, 0), (899, 1)])
+def test_a_fall_is_due_by_the_fraction_that_was_lost_whatever_was_paid_out(last: int, due: int) -> None:
+    """A twentieth is lost, four fifths are taken out of what is left, and a little more is lost."""
+    opening, after, end = curve_of(1000, 950, 0)
+    end = type(end)(end.at, D(last) / 5, D(0), flows=D(-760), units=D("0.2"))
+    a_day = [replace(point, at=moment(1, hour)) for hour, point in enumerate((opening, after, end))]
+
+    found = first_week(trades=(), curve=a_day, limits=Limits(daily_loss=D("0.1")))
+
+    assert found.breakers_due == due
 
 
 def test_a_breaker_that_cannot_be_worked_out_again_was_due_when_it_tripped() -> None:

@@ -198,6 +198,38 @@ async def test_a_streak_of_losses_trips_and_counts_anew_after_the_acknowledgemen
     assert (await keeper.look()).open_breakers == ()
 
 
+async def test_an_orange_drawdown_ends_when_a_person_acknowledges_it_and_begins_with_a_probe() -> None:
+    """Nothing is opened in it, so that a flat account would stay in it for ever."""
+    world = await opened()
+    keeper = world.kernel.keeper
+    for wallet in (D(960), D(920), D(880)):
+        world.venue.wallet = wallet
+        world.clock.advance(25 * 3600)
+        await world.kernel.guard.watch()
+    before = await keeper.look()
+    done = await keeper.acknowledge(breakers.DRAWDOWN, "owner", "I accept it")
+
+    account = await keeper.look()
+    world.boot()
+    after = await world.kernel.keeper.look()
+
+    assert (before.drawdown, before.open_breakers, done) == (D("0.12"), (), True)
+    assert account.drawdown == after.drawdown == 0 and account.is_probing and after.is_probing
+    assert account.open_breakers == after.open_breakers == ()
+    (event,) = await world.journal.breaker_events(PAPER, 5)
+    assert (event.value, event.threshold, event.resolved_by) == ("12.00 %", "10.00 %", "owner")
+    assert event.reason == "I accept it" and event.action == "entries stopped"
+
+
+async def test_a_yellow_drawdown_is_nothing_to_acknowledge() -> None:
+    world = await opened()
+    world.venue.wallet = D(910)
+    await world.kernel.guard.watch()
+
+    assert not await world.kernel.keeper.acknowledge(breakers.DRAWDOWN, "owner")
+    assert not world.kernel.keeper.is_orange
+
+
 async def test_acknowledging_what_is_not_tripped_changes_nothing() -> None:
     world = await opened()
 

@@ -235,6 +235,24 @@ async def test_a_stop_that_the_venue_keeps_refusing_is_asked_for_less_and_less()
     assert len(world.venue.sent(STOP)) - before <= 25
 
 
+async def test_a_target_that_an_overloaded_venue_refused_is_placed_in_the_next_hour() -> None:
+    world = await opened()
+    world.venue.next_answers[TARGET] = ["throttle"] * 3
+    halves = ((D("0.08"), D("0.5")), (D("0.16"), D("0.5")))
+    await world.hold(target_fractions=halves)
+    first = [order.trigger for order in world.venue.resting(TARGET)]
+
+    for _ in range(62):
+        await world.kernel.guard.watch()
+        world.clock.advance(60)
+    await world.settle()
+
+    assert first == [D(116)]
+    resting = sorted(world.venue.resting(TARGET), key=lambda order: order.trigger or D(0))
+    assert [order.trigger for order in resting] == [D(108), D(116)]
+    assert sum(order.quantity for order in resting) == world.held and world.is_covered()
+
+
 # ---------------------------------------------------------------- a part
 
 
@@ -268,6 +286,21 @@ async def test_a_part_that_the_venue_refuses_leaves_the_full_stop_alone() -> Non
     assert "refused 3 times" in unfinished
     assert [o.client_id for o in world.venue.resting(STOP)] == [full.client_id]
     assert world.held == trade.quantity
+
+
+async def test_a_part_whose_stop_is_refused_again_and_again_is_given_up_each_time() -> None:
+    """While one is pending no stop moves: pauses between refusals must not outlast the memory of them."""
+    world = await climbing()
+    world.venue.next_answers[STOP] = ["refuse"] * 999
+
+    for _ in range(6):
+        await world.kernel.guard.close([await world.trade()], ExitReason.OWNER, D("0.5"), "owner")
+        for _ in range(150):
+            await world.kernel.guard.watch()
+            world.clock.advance(2)
+
+        assert (await world.trade()).close_share is None
+    assert world.held == 2 and not world.is_bare()
 
 
 async def test_a_stop_for_a_part_is_not_told_as_somebody_elses_doing() -> None:
@@ -343,7 +376,7 @@ async def test_a_stop_asked_for_is_brought_to_the_venue_and_told() -> None:
 
     trade = await world.trade()
     assert moved and text.startswith(
-        "stop 95 → 97.5: asked for by the owner; hit there, the trade loses about"
+        "stop 95 → 97.5: asked for; hit there, the trade loses about"
     )
     assert (trade.stop, trade.stop_by, trade.planned_stop) == (D("97.5"), StopBy.OWNER, D(95))
     assert world.is_covered() and world.venue.resting(STOP)[0].trigger == D("97.5")

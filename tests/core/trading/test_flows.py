@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from core.risk.breakers import DAILY_LOSS, DRAWDOWN, ROLLING_LOSS
 from core.risk.limits import BreakerLimits
 from tests.core.builders import PAPER, D
 from tests.core.trading.world import World
+
+WIDE = BreakerLimits(rolling_loss=D("0.99"))
 
 
 async def opened(**limits: Any) -> World:
@@ -75,6 +78,41 @@ async def test_a_loss_of_the_money_that_is_left_trips_all_three() -> None:
     assert await names(world) == {DAILY_LOSS, ROLLING_LOSS, DRAWDOWN}
 
 
+@pytest.mark.parametrize("amount", [5000, -600])
+async def test_a_transfer_that_another_look_learns_of_meanwhile_is_no_loss(amount: int) -> None:
+    """Two looks side by side: the slow one has read the wallet before the money moved."""
+    world = await opened()
+    keeper, positions = world.kernel.keeper, world.venue.positions
+    calls = iter([True])
+
+    async def slow() -> Any:
+        if next(calls, False):
+            world.venue.pay(amount)
+            await keeper.look()
+        return await positions()
+
+    world.clock.advance(60)
+    world.venue.positions = slow  # type: ignore[method-assign]
+    await keeper.look()
+    await keeper.record_equity()
+
+    assert keeper.open_events == ()
+    assert {point.unit_price for point in await world.journal.equity_curve(PAPER)} == {1000}
+    assert await names(world) == set()
+
+
+@pytest.mark.parametrize("amount", [5000, -600])
+async def test_a_transfer_between_seeing_and_recording_an_equity_is_no_part_of_it(amount: int) -> None:
+    world = await opened()
+    await world.kernel.keeper.look()
+    pay(world, amount)
+    world.clock.advance(1)
+    await world.kernel.keeper.record_equity()
+
+    assert await names(world) == set()
+    assert {point.unit_price for point in await world.journal.equity_curve(PAPER)} == {1000}
+
+
 async def test_every_transfer_is_imported_once_also_over_a_restart() -> None:
     world = await opened()
     pay(world, 100)
@@ -87,7 +125,7 @@ async def test_every_transfer_is_imported_once_also_over_a_restart() -> None:
     assert [row.amount for row in await world.journal.transfers(PAPER)] == [100, 50]
     curve = await world.journal.equity_curve(PAPER)
     assert [point.flows for point in curve] == [0, 100, 100, 150]
-    assert {point.earned for point in curve} == {1000}
+    assert {point.unit_price for point in curve} == {1000}
 
 
 async def test_what_was_paid_while_the_bot_was_off_is_found_at_start() -> None:
@@ -164,3 +202,26 @@ async def test_a_deposit_around_midnight_belongs_to_neither_days_result(minutes:
 
     account = world.kernel.keeper.last_account
     assert account is not None and account.equity == account.day_opening == 1500
+
+
+@pytest.mark.parametrize("amount", [500, -500])
+async def test_a_transfer_before_midnight_that_is_listed_after_it_is_no_result_of_the_new_day(
+    amount: int,
+) -> None:
+    world = await opened()
+    midnight = world.clock.now().replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    world.clock.set(midnight - timedelta(minutes=5))
+    await names(world)
+    world.clock.set(midnight - timedelta(seconds=5))
+    world.venue.pay(amount)
+    world.venue.paid, late = [], world.venue.paid
+    world.limits = replace(world.limits, daily_loss=D("0.99"), max_drawdown=D("0.99"), breakers=WIDE)
+    await names(world)
+    world.venue.paid = late
+    for _ in range(2):
+        await names(world)
+
+        account = world.kernel.keeper.last_account
+        assert account is not None and account.earned_today == 0
+        assert account.equity == account.day_opening == account.peak == 1000 + amount
+        world.boot()

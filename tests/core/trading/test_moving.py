@@ -63,6 +63,24 @@ def test_break_even_is_measured_from_the_average_entry_not_from_the_plan() -> No
     assert move == MoveStop(D("100.47"), StopBy.BREAK_EVEN)  # 100.47037 rounded away from the market
 
 
+def test_a_row_that_never_named_its_costs_breaks_even_with_those_of_now() -> None:
+    stage = ladder(cost=D(0)).reached(0)
+    stage.mark = D(108)
+    scene = scene_of(stage)
+
+    move = ruled_stop(replace(scene, rules=replace(scene.rules, exit_cost=D("0.001"))))
+
+    assert move == MoveStop(D("100.2"), StopBy.BREAK_EVEN)
+
+
+@pytest.mark.parametrize("stop", ["95.3", "95.2"])
+def test_a_tick_that_grew_since_the_entry_moves_no_stop(stop: str) -> None:
+    stage = ladder(stop=D(stop), first_stop=D(stop))
+    scene = scene_of(stage)
+
+    assert ruled_stop(replace(scene, rules=replace(scene.rules, tick=D("0.5")))) is None
+
+
 def test_a_recorded_move_is_not_named_again() -> None:
     stage = ladder(stop=D("100.1"), first_stop=D(95), stop_by=StopBy.BREAK_EVEN).reached(0)
     stage.mark = D(108)
