@@ -11,12 +11,15 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import decimal
+import functools
 import importlib
 import importlib.util
 import logging
 import ssl
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -50,13 +53,13 @@ class Access:
     password: str = field(default="", repr=False)
 
 
-async def open_client(access: Access) -> Any:
-    """A ready ccxt client with no markets loaded; end it with `close_client`.
+async def open_client(access: Access, *, streams: bool = False) -> Any:
+    """A ready ccxt client with no markets loaded, `streams` the one of ccxt.pro; end it with `close_client`.
 
     Raises `NotAllowed` when ccxt doesn't know the venue or the venue has no sandbox, `ValueError` for a bad
     URL.
     """
-    client_class, tls = await asyncio.to_thread(_imported, access.exchange_id)
+    client_class, tls = await asyncio.to_thread(_imported, access.exchange_id, streams)
     import aiohttp
 
     client = _configured(client_class, access)
@@ -98,9 +101,9 @@ def rehomed(addresses: Any, url: str | None, ws_url: str | None) -> Any:
     return new.rstrip("/") + slash + path
 
 
-def _imported(exchange_id: str) -> tuple[Any, ssl.SSLContext]:
+def _imported(exchange_id: str, streams: bool) -> tuple[Any, ssl.SSLContext]:
     with _importing:
-        client_class = _exchange_class(exchange_id)
+        client_class = _exchange_class(exchange_id, "pro" if streams else "async_support")
     importlib.import_module("aiohttp")
     certifi = importlib.import_module("certifi")
     return client_class, ssl.create_default_context(cafile=certifi.where())
@@ -110,7 +113,7 @@ def _configured(client_class: Any, access: Access) -> Any:
     for address in (access.url, access.ws_url):
         if address is not None and not (urlsplit(address).scheme and urlsplit(address).netloc):
             raise ValueError(f"{address!r} is not an address like http://127.0.0.1:9000")
-    logging.getLogger("ccxt").setLevel(logging.INFO)
+    _hush(logging.getLogger("ccxt"))
     client = client_class(
         {
             "apiKey": access.api_key,
@@ -124,11 +127,32 @@ def _configured(client_class: Any, access: Access) -> Any:
     client.has["fetchCurrencies"] = (
         False  # with keys it would ask for every coin's deposit addresses and fees
     )
-    client.logger.setLevel(logging.INFO)
+    _hush(client.logger)
+    client.decimal_to_precision = contained(client.decimal_to_precision)
     if access.testnet:
         _into_sandbox(client, access.exchange_id)
     client.urls["api"] = rehomed(client.urls["api"], access.url, access.ws_url)
     return client
+
+
+def _hush(logger: logging.Logger) -> None:
+    """Never below INFO; what is quieter already stays so."""
+    if logger.getEffectiveLevel() < logging.INFO:
+        logger.setLevel(logging.INFO)
+
+
+def contained(rounding: Callable[..., str]) -> Callable[..., str]:
+    """ccxt's rounding sets the whole thread's decimal context to half-up and makes underflow an error.
+
+    Within this it does so for itself alone: money of ours is rounded by our rules.
+    """
+
+    @functools.wraps(rounding)
+    def rounded(*args: Any, **kwargs: Any) -> str:
+        with decimal.localcontext():
+            return rounding(*args, **kwargs)
+
+    return rounded
 
 
 def _options(exchange_id: str) -> dict[str, Any]:
@@ -152,39 +176,53 @@ def _into_sandbox(client: Any, exchange_id: str) -> None:
         raise NotAllowed(f"{exchange_id} has no sandbox: set EXCHANGE_TESTNET=false") from error
 
 
-def _exchange_class(exchange_id: str) -> Any:
+def _exchange_class(exchange_id: str, part: str) -> Any:
+    """`part` of ccxt: `async_support`, or `pro`, which has websockets too."""
     package = importlib.util.find_spec("ccxt")
     if package is None or not package.submodule_search_locations:
         raise NotAllowed("ccxt is not installed: pip install -r requirements.txt")
     root = Path(package.submodule_search_locations[0])
-    if not exchange_id.isidentifier() or not (root / "async_support" / f"{exchange_id}.py").is_file():
+    if not exchange_id.isidentifier() or not (root / part / f"{exchange_id}.py").is_file():
         raise NotAllowed(f"EXCHANGE={exchange_id!r} is no exchange that ccxt knows")
     if "ccxt" in sys.modules:
-        return getattr(importlib.import_module("ccxt.async_support"), exchange_id)
+        return getattr(importlib.import_module(f"ccxt.{part}"), exchange_id)
     try:
-        return _light_class(root, exchange_id)
+        return _light_class(root, exchange_id, part)
     except ImportError:
-        return getattr(importlib.import_module("ccxt.async_support"), exchange_id)
+        return getattr(importlib.import_module(f"ccxt.{part}"), exchange_id)
 
 
-def _light_class(root: Path, exchange_id: str) -> Any:
+def _light_class(root: Path, exchange_id: str, part: str) -> Any:
     """One exchange without the other hundred: half the time and 50 MB less than ccxt's own `__init__`.
 
-    Leans on ccxt's module layout (`ccxt.base`, `ccxt.async_support.<id>`): two bare packages stand in for
-    its two `__init__` files while the one module loads, and leave again, so a later `import ccxt` finds
-    everything.
+    Leans on ccxt's module layout (`ccxt.base`, `ccxt.async_support.<id>`, `ccxt.pro.<id>`): three bare
+    packages stand in for its three `__init__` files while the one module loads, and leave again, so a later
+    `import ccxt` finds everything.
     """
-    stand_ins = {"ccxt": root, "ccxt.async_support": root / "async_support"}
+    stand_ins = {"ccxt": root, "ccxt.async_support": root / "async_support", "ccxt.pro": root / "pro"}
     for name, place in stand_ins.items():
         module = ModuleType(name)
         module.__path__ = [str(place)]
         module.__getattr__ = _from_ccxt_base  # type: ignore[method-assign]
         sys.modules[name] = module
     try:
-        return getattr(importlib.import_module(f"ccxt.async_support.{exchange_id}"), exchange_id)
+        plain = getattr(importlib.import_module(f"ccxt.async_support.{exchange_id}"), exchange_id)
+        if part == "async_support":
+            return plain
+        _named_as_by_ccxt(plain)
+        return getattr(importlib.import_module(f"ccxt.{part}.{exchange_id}"), exchange_id)
     finally:
         for name in stand_ins:
             sys.modules.pop(name, None)
+
+
+def _named_as_by_ccxt(plain: Any) -> None:
+    """ccxt.pro derives from `ccxt.async_support.<id>`, meaning the class and not the module of that name."""
+    package = sys.modules["ccxt.async_support"]
+    sys.modules["ccxt"].async_support = package  # type: ignore[attr-defined]
+    for each in plain.__mro__:
+        if each.__module__ == f"ccxt.async_support.{each.__name__}":
+            setattr(package, each.__name__, each)
 
 
 def _from_ccxt_base(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import logging
 import subprocess
 import sys
@@ -128,3 +129,16 @@ def test_only_the_asked_exchange_is_loaded_and_a_later_import_finds_the_rest() -
     )
 
     assert done.stdout.split() == ["True", "True", "True"], done.stderr
+
+
+async def test_the_rounding_of_ccxt_stays_within_ccxt() -> None:
+    client = await open_client(Access("binanceusdm", url="http://127.0.0.1:9"))
+    try:
+        before = decimal.getcontext().copy()
+        rounded = client.decimal_to_precision("2.25", 1, 1)
+
+        assert rounded == "2.3"
+        assert decimal.getcontext().rounding == before.rounding == decimal.ROUND_HALF_EVEN
+        assert not decimal.getcontext().traps[decimal.Underflow]
+    finally:
+        await close_client(client)
