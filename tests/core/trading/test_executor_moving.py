@@ -375,9 +375,7 @@ async def test_a_stop_asked_for_is_brought_to_the_venue_and_told() -> None:
     await world.settle()
 
     trade = await world.trade()
-    assert moved and text.startswith(
-        "stop 95 → 97.5: asked for; hit there, the trade loses about"
-    )
+    assert moved and text.startswith("stop 95 → 97.5: asked for; hit there, the trade loses about")
     assert (trade.stop, trade.stop_by, trade.planned_stop) == (D("97.5"), StopBy.OWNER, D(95))
     assert world.is_covered() and world.venue.resting(STOP)[0].trigger == D("97.5")
     (facts,) = await world.facts(NoticeKind.CHANGED)
