@@ -11,6 +11,5 @@ def bench_thirty_days_of_real_prices() -> None:
     made = asyncio.run(month())
 
     print(f"\n{made.table()}")
-    print(
-        f"{made.seconds / DAYS:.2f} s of processor time per simulated day; naked looks: {len(made.stage.naked)}"
-    )
+    bare = len(made.stage.naked)
+    print(f"{made.seconds / DAYS:.2f} s of processor time a simulated day; looks without cover: {bare}")
