@@ -20,7 +20,9 @@ LEAST_TRADES = 10
 
 @pytest.fixture(scope="module")
 def thirty() -> Month:
-    return asyncio.run(month())
+    made = asyncio.run(month())
+    print(made.table())  # noqa: T201 - the run's own table, for whoever reads with -s
+    return made
 
 
 def test_every_position_has_exactly_one_whole_stop_at_every_look(thirty: Month) -> None:
