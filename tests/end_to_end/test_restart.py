@@ -72,6 +72,9 @@ async def test_sigterm_ends_in_time_leaves_the_stop_and_a_second_signal_is_harml
     assert stage.resting("ETH") == stops and len(stage.trades("ETH")) == 1
 
 
+PROOF_S = 30.0
+"""An entry that was recorded and perhaps never sent is given up only after 15 s of looking."""
+
 MOMENTS: dict[str, Callable[[Theatre, str], object]] = {
     "the tap is on its way": lambda stage, coin: True,
     "the card is claimed": lambda stage, coin: stage.approvals(coin)[-1]["claimed_at"],
@@ -91,7 +94,9 @@ async def test_killed_after_a_tap_there_is_one_guarded_position_or_none(
 
     await stage.bot.start()
     await until(
-        lambda: is_settled(stage, coin), what=f"{coin}: one guarded position, or none and the card is over"
+        lambda: is_settled(stage, coin),
+        PROOF_S,
+        what=f"{coin}: one guarded position, or none and the card is over",
     )
 
     entries = stage.bot.rows(
