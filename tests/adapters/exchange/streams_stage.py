@@ -24,7 +24,7 @@ from core.adapters.exchange.streams import Streams
 KEY, SECRET = "canary-key-7f3a9c", "canary-secret-51bd20"
 SOL, BTC = "SOL/USDT:USDT", "BTC/USDT:USDT"
 IN_TIME_S = 8.0
-QUICK = Patience(tick_s=0.02, first_pause_s=0.05, most_pause_s=0.2, ping_s=0.2, mark_s=2.5, owed_s=0.3)
+QUICK = Patience(tick_s=0.02, first_pause_s=0.05, most_pause_s=0.2, ping_s=0.2, mark_s=10.0, owed_s=0.3)
 
 Heard = tuple[str | None, What]
 

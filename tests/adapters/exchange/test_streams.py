@@ -130,9 +130,9 @@ async def test_an_order_whose_event_came_before_its_answer_is_not_waited_for(sta
 
 
 async def test_a_quiet_account_is_not_taken_for_a_silent_one(stage: Stage) -> None:
-    async with listening(stage, patience=replace(QUICK, account_s=0.8)) as streams:
+    async with listening(stage, patience=replace(QUICK, account_s=3.0)) as streams:
         task = asyncio.create_task(until(lambda: bool(stage.hints)))
-        await asyncio.wait([task], timeout=1.6)
+        await asyncio.wait([task], timeout=4.5)
 
         assert stage.hints == [] and not streams.is_silent("account")
         task.cancel()
@@ -185,7 +185,7 @@ async def test_without_a_held_symbol_no_price_stream_is_connected(stage: Stage) 
 
 
 async def test_a_silent_price_stream_is_noticed_dialled_again_and_heard_again(stage: Stage) -> None:
-    async with listening(stage, SOL) as streams:
+    async with listening(stage, SOL, patience=replace(QUICK, mark_s=2.5)) as streams:
         await until(lambda: bool(stage.prices))
         stage.exchange.faults.are_streams_silent = True
         await until(lambda: streams.is_silent("mark"))
@@ -198,7 +198,7 @@ async def test_a_silent_price_stream_is_noticed_dialled_again_and_heard_again(st
 
 
 async def test_a_price_stream_that_repeats_one_moment_is_silent(stage: Stage) -> None:
-    async with listening(stage, SOL) as streams:
+    async with listening(stage, SOL, patience=replace(QUICK, mark_s=2.5)) as streams:
         await until(lambda: bool(stage.prices))
         stage.exchange.freeze()
         await until(lambda: stage.dials(streams, "mark") > 1)
