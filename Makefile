@@ -36,8 +36,9 @@ format: $(VENV)/.installed-dev ## Format the code and mend what lint can mend
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-storm: $(VENV)/.installed-dev ## 10,000 seeded schedules of faults and crashes, and a kill at every point
+storm: $(VENV)/.installed-dev ## 10,000 seeded schedules of faults and crashes, then 200 kills of the real program
 	$(PY) -m tests.simulation storm $(ARGS)
+	$(PY) -m tests.kills
 
 bench: $(VENV)/.installed-dev ## Measure speed, memory and stalls (tests/benchmarks/bench_*.py)
 	$(PY) -m pytest tests/benchmarks -q -s -o python_files='bench_*.py' -o python_functions='bench_*' \

@@ -35,6 +35,8 @@ log = logging.getLogger("perpilot.application")
 DRAIN_S = 1.5
 """Last words to Telegram; stopping never waits longer for it."""
 CHAT_CHECK_S = 5.0
+IN_FLIGHT_S = 5.0
+"""Longest wait at the end for the answer to an order that has left."""
 
 
 class Application:
@@ -61,6 +63,9 @@ class Application:
             await stop.wait()
         finally:
             await self.stop()
+            for name in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(name)
+                signal.signal(name, signal.SIG_IGN)  # a closing loop would make a late second one deadly
 
     async def start(self) -> None:
         self._take_locks()
@@ -79,6 +84,7 @@ class Application:
         await self.web.start()
         parts.supervisor.add(Loop("chat", self._check_chat, lambda: CHAT_CHECK_S))
         await self._remember(parts)
+        await parts.starts.record()
         parts.late.recover = lambda: self._recover(parts)
         await self.chat.start()
         parts.supervisor.start()
@@ -95,7 +101,13 @@ class Application:
 
     async def _stop_parts(self, parts: Parts) -> None:
         parts.kernel.gate.close("stop", "the bot is stopping")
-        await parts.supervisor.stop()
+        _, unanswered = await asyncio.gather(
+            parts.supervisor.stop(), parts.kernel.executor.settle_in_flight(IN_FLIGHT_S)
+        )
+        if unanswered:
+            log.warning("orders without an answer: count=%d; the next start looks for them", unanswered)
+        with contextlib.suppress(PerpilotError):
+            await parts.starts.end()
         with contextlib.suppress(PerpilotError):
             key = f"stopped:{self._stage.clock.now().isoformat()}"
             count = sum(1 for row in parts.board.rows if row[1] is not None)
@@ -106,6 +118,10 @@ class Application:
             await self.web.stop()
         for model in parts.models:
             await model.close()
+        if parts.streams is not None:
+            await parts.streams.close()
+        if parts.live is not None:
+            await parts.live.close()
         await parts.market.close()
         with contextlib.suppress(PerpilotError):
             await parts.journal.release_lease("bot", place_name())
@@ -132,7 +148,6 @@ class Application:
 
     async def _recover(self, parts: Parts) -> None:
         """Start is recovery: the guard's first pass. Raises until it is through; then entries open."""
-        await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
         trouble = ""  # told in the start's message only: it may be over a minute later
         try:
             await parts.market.open()
@@ -143,12 +158,19 @@ class Application:
             await parts.venue.open()
         if parts.feed is not None:
             await parts.feed.catch_up()
+        await parts.kernel.guard.protect()  # before anything else: a position may be bare since the end
+        await parts.watches.review()
+        if parts.live is not None:
+            parts.board.warnings = (*parts.board.warnings, *parts.live.warnings)
+        await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
         await parts.kernel.approvals.recover()
-        parts.board.rows = await parts.kernel.guard.watch()
+        parts.board.rows = await parts.kernel.guard.watch(is_protected=True)
         parts.board.open_cards = len(await parts.journal.open_approvals(self._stage.account))
         parts.board.symbols = await parts.book.symbols()
         parts.board.unsizeable = await unsizeable_now(parts)
         gc.freeze()  # what was imported stays; walking through it again would hold the loop for 100 ms
+        if parts.streams is not None:
+            await parts.streams.open()
         parts.kernel.gate.open("start")
         self._say_started(parts)
         await parts.journal.tell([self._started(parts, trouble)])
@@ -162,7 +184,10 @@ class Application:
         key = f"started:{self._stage.clock.now().isoformat()}"
         status = parts.desk.status()
         warnings = [*status.warnings, *filter(None, (status.why, trouble))]
-        warnings += [f"{coin(name)} cannot be sized now: {mend}" for name, mend in status.unsizeable]
+        warnings += [
+            f"{coin(name)} is too large for the present equity; it would need {mend}"
+            for name, mend in status.unsizeable
+        ]
         held = [
             f"{coin(p.symbol)} {p.side} is open, "
             + (f"its stop {p.stop} rests on the venue" if p.stop is not None else "its stop is being placed")
@@ -194,7 +219,10 @@ class Application:
             self.parts.late.wake("outbox")
 
     async def _check_chat(self) -> None:
-        """A dead task of the chat is started again; entries stay closed until it lives."""
+        """A dead task of the chat is started again; entries stay closed until it lives, and while nobody
+        could hear of them."""
+        if self.chat is not None and self.parts is not None:
+            await self.chat.keep_watch(self.parts.kernel.gate)
         if self.chat is not None and (dead := self.chat.revive()):
             raise PerpilotError(f"the {dead} task died and was started again")
 

@@ -5,64 +5,58 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
 from aiohttp import web
 
 from bot import __version__
-from bot.book import SettingsBook, chat_changes
+from bot.account_desk import AccountDesk
+from bot.assembly_base import Base, close_base, open_base, teller
+from bot.assembly_core import Core, build_core
+from bot.assembly_live import LiveSide, exchange_health
+from bot.assembly_streams import LiveStreams
+from bot.book import SettingsBook
 from bot.buttons import JournalButtons
 from bot.console import status_text
 from bot.desk import Reach, TradingDesk
 from bot.health import HealthBoard
-from bot.house import LEASE, House, console_commands
-from bot.instance import place_name, take_lease
-from bot.limits import limits_of
+from bot.house import House, console_commands
+from bot.instance import place_name
+from bot.late import Late
 from bot.loops import Passes, add_loops
 from bot.readiness import ReadinessDesk
 from bot.reports import Reports
 from bot.risk_report import RiskReport
-from bot.settings import Settings, SettingsError, load_settings
+from bot.settings import Settings
 from bot.stage import Stage
+from bot.starts import Starts
 from bot.status import StatusBoard
 from bot.steering import Steering
 from bot.supervisor import Supervisor
 from bot.vitals import Vitals
+from bot.watches import Watches
 from bot.web.server import WebServer, WebSettings
-from bot.web.shapes import verdict
-from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
-from core.adapters.advisers.build import AdviserAccess, build_advisers
-from core.adapters.advisers.capabilities import Provider
+from core.adapters.advisers.asking import ModelAdviser
 from core.adapters.exchange.market import CcxtMarket
-from core.advice.panel import ParallelPanel
-from core.advice.rules import RulesAdviser
-from core.desk import DoctorLine, VersionView
-from core.journal import AccountState, Mode
-from core.opinion import Decider, Features
-from core.ports import Adviser, ComponentHealth, Venue
-from core.sim.absent import AbsentVenue
+from core.adapters.exchange.venue import CcxtVenue
+from core.desk import DoctorLine, Tap, VersionView
+from core.journal import AccountState
+from core.ports import ComponentHealth, Venue
 from core.sim.feed import PriceFeed
-from core.sim.venue import SimVenue
-from core.trading import notices
-from core.trading.decide import trade_terms
-from core.trading.kernel import Kernel, Ports, build_kernel
-from core.trading.perbar import PerBarMarket
+from core.trading.clock_watch import ClockWatch
+from core.trading.delisting import DelistingWatch
+from core.trading.kernel import Kernel
+from core.trading.outage_watch import OutageWatch
+from core.trading.reconcile import LIVE_TOLERANCE, SIM_TOLERANCE, Reconciler
 from db.journal import SqlJournal
-from db.session import AsyncDatabase, open_database
-from db.setup import prepare
+from db.session import AsyncDatabase
 
 WebhookMount = tuple[str, Callable[[web.Request], Awaitable[web.Response]]]
 """Path, and who answers it."""
 
 log = logging.getLogger("perpilot.assembly")
-
-MIN_FREE_MB = 100
-"""Below this nothing is opened: what is open must stay recordable."""
-LIVE_UNBUILT = "live trading is not built yet (USE_PAPER_TRADING=false): no entry is made"
 
 
 @dataclass(slots=True)
@@ -76,6 +70,9 @@ class Parts:
     market: CcxtMarket
     venue: Venue
     feed: PriceFeed | None
+    live: LiveSide | None
+    """None on paper, as are its streams."""
+    streams: LiveStreams | None
     models: tuple[ModelAdviser, ...]
     kernel: Kernel
     book: SettingsBook
@@ -83,241 +80,166 @@ class Parts:
     board: StatusBoard
     desk: TradingDesk
     house: House
+    starts: Starts
+    watches: Watches
     health: HealthBoard
     buttons: JournalButtons
     late: Late
 
 
-async def open_storage(settings: Settings, stage: Stage) -> tuple[AsyncDatabase, SqlJournal]:
-    """The database with its schema, and the lease on it. Raises `JournalError` or `AlreadyRunning`."""
-    database = open_database(settings.database_url)
-    try:
-        await prepare(database)
-        journal = SqlJournal(database, stage.clock.now)
-        journal.fence(LEASE, await take_lease(journal, place_name(), stage.clock))
-    except BaseException:
-        await database.close()
-        raise
-    return database, journal
-
-
-async def with_chat(settings: Settings, journal: SqlJournal, account: str) -> tuple[Settings, list[str]]:
-    """The settings with what was changed in chat; changes that no longer fit are left out and named."""
-    changes = chat_changes(await journal.setting_changes(account))
-    changes.pop("TRADING_MODE", None)  # the account keeps it; see `_account`
-    left_out: list[str] = []
-    while True:
-        try:
-            loaded = load_settings(settings.environ, changes, require=settings.require, uses=settings.uses)
-            return loaded, left_out
-        except SettingsError as error:
-            wrong = {name for fault in error.faults for name in fault.names} & set(changes)
-            if not wrong:
-                raise
-            left_out += [f"{name}={changes.pop(name)} from the chat no longer fits" for name in sorted(wrong)]
-
-
 async def compose(settings: Settings, stage: Stage, errors_today: Callable[[], int]) -> Parts:
     """Builds every part; nothing runs yet. Raises `PerpilotError` with the mend."""
-    database, journal = await open_storage(settings, stage)
+    base, left_out = await open_base(settings, stage)
     try:
-        return await _compose(settings, stage, errors_today, database, journal)
+        return await _compose(base, left_out, errors_today)
     except BaseException:
-        await database.close()
+        await close_base(base)
         raise
 
 
-async def _compose(
-    settings: Settings,
-    stage: Stage,
-    errors_today: Callable[[], int],
-    database: AsyncDatabase,
-    journal: SqlJournal,
-) -> Parts:
-    settings, left_out = await with_chat(settings, journal, stage.account)
-    state = await _account(settings, stage, journal)
-    market = _market(settings, stage)
-    venue, feed = _venue(settings, stage, state.initial_capital, market, journal)
-    models = _models(settings, journal, stage)
-    deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
-    panel = ParallelPanel(_panel(settings, models), stage.clock, deadline_s)
-    book = SettingsBook(settings, journal, market, stage.clock, stage.account)
-    guard_market = market.guarding()
-    scanned = PerBarMarket(market, stage.clock)
-    ports = Ports(scanned, guard_market, venue, panel, journal, stage.clock, in_thread, stage.account)
-    kernel = build_kernel(ports, book.rules, book.course)
-    if not settings.use_paper_trading:
-        kernel.gate.close("disarmed", LIVE_UNBUILT)
-    supervisor = Supervisor(stage.clock, kernel.gate, _teller(journal))
-    board = StatusBoard(kernel, book, supervisor, stage.clock, state, stage.venue_name, panel.names)
-    board.warnings = (*settings.warnings, *left_out, *_capital_warning(settings, state.initial_capital))
-    reports = Reports(journal, market, stage.clock, stage.account)
-    late = Late()
-    readiness = _readiness(journal, book, stage, late)
-    steering = Steering(kernel, venue, guard_market, lambda: book.rules().limits)
-    risk, version = RiskReport(kernel, board, book, stage.clock), _teller_of_version(book, stage)
-    reach = Reach(reports, board, book, late.doctor, version, late.wake, steering, risk, readiness)
-    desk = TradingDesk(kernel, journal, stage.clock, reach, stage.account)
-    vitals = _vitals(journal, stage, supervisor, database, errors_today, late, readiness)
+async def _compose(base: Base, left_out: list[str], errors_today: Callable[[], int]) -> Parts:
+    settings, stage, journal, market, live = base.settings, base.stage, base.journal, base.market, base.live
+    core = await build_core(base)
+    kernel, book, late = core.kernel, core.book, Late()
+    supervisor = Supervisor(stage.clock, kernel.gate, teller(journal))
+    board = StatusBoard(kernel, book, supervisor, stage.clock, core.state, stage.venue_name, core.advisers)
+    board.warnings = (*settings.warnings, *left_out, *_capital_warning(settings, core.state))
+    streams = _streams(base, late, book)
+    readiness = _readiness(base, core, late)
+    starts = Starts(journal, stage.clock, kernel.gate)
+    desk = _desk(base, core, board, readiness, late, starts)
+    vitals = _vitals(journal, stage, supervisor, base.database, errors_today, late, readiness)
     house = House(
         journal,
-        reports,
+        desk.reports,
         kernel.keeper,
         kernel.gate,
         stage.clock,
         place_name(),
         vitals,
         console_commands(desk, lambda: status_text(desk)),
-        _backup(database, stage),
+        _backup(base.database, stage),
     )
     parts = Parts(
         settings=settings,
         stage=stage,
-        database=database,
+        database=base.database,
         journal=journal,
         market=market,
-        venue=venue,
-        feed=feed,
-        models=models,
+        venue=core.venue,
+        feed=core.feed,
+        live=live,
+        streams=streams,
+        models=core.models,
         kernel=kernel,
         book=book,
         supervisor=supervisor,
         board=board,
         desk=desk,
         house=house,
-        health=_health(supervisor, database, market, board, settings, late),
+        starts=starts,
+        watches=_watches(base, core, starts),
+        health=_health(supervisor, base, board, late, streams),
         buttons=JournalButtons(journal, stage.clock, stage.speed),
         late=late,
     )
-    late.parts = parts
-    passes = Passes(kernel, desk, board, journal, stage.account, late)
-    add_loops(supervisor, passes, house, book, feed, stage.speed)
+    _connect(parts)
     return parts
 
 
-class Late:
-    """What the first-built parts call of those that are built or started after them."""
-
-    def __init__(self) -> None:
-        self.parts: Parts | None = None
-        self.telegram: Callable[[], ComponentHealth] | None = None
-        self.wake_outbox: Callable[[], None] | None = None
-        self.recover: Callable[[], Awaitable[None]] | None = None
-
-    async def recovery(self) -> None:
-        """Raises until the recovery has worked through."""
-        assert self.recover is not None, "loops start after the application has said how to recover"
-        await self.recover()
-
-    def disk_trouble(self) -> str:
-        assert self.parts is not None, "loops start after assembly"
-        health = self.parts.database.health()
-        free_mb = health.more.get("free_mb")
-        if free_mb is None or free_mb >= MIN_FREE_MB:
-            return ""
-        return f"{free_mb} MB free on the database's disk, {MIN_FREE_MB} MB are needed"
-
-    def is_unhealthy(self) -> bool:
-        """What `/health` says now."""
-        assert self.parts is not None, "loops start after assembly"
-        return verdict(self.parts.health.health()) == "unhealthy"
-
-    async def doctor(self) -> tuple[DoctorLine, ...]:
-        from bot.checkup import examine_running
-
-        assert self.parts is not None, "the doctor is asked after assembly"
-        return await examine_running(self.parts)
-
-    def wake(self, name: str) -> None:
-        if name == "outbox":
-            if self.wake_outbox is not None:
-                self.wake_outbox()
-        elif self.parts is not None:
-            self.parts.supervisor.poke(name)
-
-    def telegram_health(self) -> ComponentHealth:
-        return self.telegram() if self.telegram is not None else ComponentHealth("down", "not connected yet")
-
-
-_COMPUTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
-"""One: Python computes on one thread at a time anyway, and the event loop would have to queue behind each."""
-
-
-async def in_thread(work: Callable[[], Features]) -> Features:
-    """Features are computed off the event loop, so that the chat never waits for them."""
-    return await asyncio.get_running_loop().run_in_executor(_COMPUTING, work)
-
-
-async def _account(settings: Settings, stage: Stage, journal: SqlJournal) -> AccountState:
-    """The account; the environment's mode holds unless the chat ever asked for another."""
-    now = stage.clock.now()
-    state = await journal.open_account(
-        stage.account, stage.is_paper, settings.initial_capital, settings.trading_mode, now
+def _desk(
+    base: Base, core: Core, board: StatusBoard, readiness: ReadinessDesk, late: Late, starts: Starts
+) -> TradingDesk:
+    kernel, book, clock, live = core.kernel, core.book, base.stage.clock, base.live
+    reach = Reach(
+        reports=Reports(base.journal, base.market, clock, base.stage.account),
+        board=board,
+        book=book,
+        doctor=late.doctor,
+        version=_teller_of_version(book, base.stage),
+        wake=late.wake,
+        steering=Steering(kernel, core.venue, base.market.guarding(), lambda: book.rules().limits),
+        risk=RiskReport(kernel, board, book, clock),
+        readiness=readiness,
+        account=AccountDesk(kernel, core.venue, base.journal, clock),
+        mend_account=live.mend_account if live is not None else _nothing_to_mend,
+        forgive=starts.forgive,
     )
-    asked = chat_changes(await journal.setting_changes(stage.account)).get("TRADING_MODE")
-    wanted = Mode(asked) if asked is not None else settings.trading_mode
-    if state.mode is wanted:
-        return state
-    await journal.set_mode(stage.account, wanted, "chat" if asked else "environment", now)
-    return await journal.account_state(stage.account)
+    return TradingDesk(kernel, base.journal, clock, reach, base.stage.account)
 
 
-def _market(settings: Settings, stage: Stage) -> CcxtMarket:
-    return CcxtMarket(
-        settings.exchange,
-        clock=stage.clock,
-        url=settings.exchange_url,
-        ws_url=settings.exchange_ws_url,
-        quote_max_age_s=30.0 * stage.speed,
+def _watches(base: Base, core: Core, starts: Starts) -> Watches:
+    journal, clock, live, market = base.journal, base.stage.clock, base.live, base.market
+    exchange: dict[str, CcxtMarket | CcxtVenue] = {"market": market}
+    if live is not None:
+        exchange["account"] = live.venue
+    tolerance = LIVE_TOLERANCE if live is not None else SIM_TOLERANCE
+    return Watches(
+        core.kernel.gate,
+        core.kernel.keeper,
+        OutageWatch(exchange, journal, clock),
+        DelistingWatch(market.guarding(), core.kernel.guard.close, journal, clock),
+        Reconciler(journal, clock, base.stage.account, tolerance),
+        starts,
+        ClockWatch(exchange, journal, clock) if live is not None else None,
+        live.keep_watch if live is not None else None,
     )
 
 
-def _venue(
-    settings: Settings, stage: Stage, deposit: Decimal, market: CcxtMarket, journal: SqlJournal
-) -> tuple[Venue, PriceFeed | None]:
-    if not settings.use_paper_trading:
-        return AbsentVenue(LIVE_UNBUILT), None
-    prices = market.guarding()
-    venue = SimVenue(stage.account, deposit, prices.quote, prices.instrument, stage.clock.now, journal)
-    return venue, PriceFeed(venue, prices, stage.clock)
-
-
-def _models(settings: Settings, journal: SqlJournal, stage: Stage) -> tuple[ModelAdviser, ...]:
-    """Those with a key."""
-    accesses = [_access(settings, name) for name in settings.advisers]
-    limits = AdviserLimits(
-        timeout_s=float(settings.ai_timeout_seconds),
-        tries=settings.ai_max_retries,
-        cache_s=float(settings.ai_cache_seconds),
+def _connect(parts: Parts) -> None:
+    """What calls parts that were built after it, and the loops."""
+    late, streams = parts.late, parts.streams
+    hold = streams.hold if streams is not None else lambda rows: None
+    clock = parts.stage.clock if parts.live is not None else None
+    passes = Passes(
+        parts.kernel,
+        parts.desk,
+        parts.board,
+        parts.journal,
+        parts.stage.account,
+        late,
+        hold,
+        clock,
+        lambda: parts.market.budget.used / parts.market.budget.limit,
     )
-    return build_advisers(accesses, journal, stage.clock, limits)
+    late.parts, late.hint = parts, passes.hint
+    late.examine = lambda: examine_running(parts)
+    add_loops(parts.supervisor, passes, parts.house, parts.book, parts.feed, parts.stage.speed, parts.watches)
 
 
-def _panel(settings: Settings, models: tuple[ModelAdviser, ...]) -> tuple[Adviser, ...]:
-    """With the rule-based adviser where it decides, or where nobody else is there."""
-    if settings.decider is not Decider.RULES and models:
-        return models
-    return (*models, RulesAdviser(trade_terms(limits_of(settings))))
+async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
+    from bot.checkup import examine_running as examine
+
+    return await examine(parts)
 
 
-def _access(settings: Settings, name: str) -> AdviserAccess:
-    values = {key: getattr(settings, f"{name}_{key}") for key in ("api_key", "model", "base_url")}
-    return AdviserAccess(Provider(name), **values)
+def _streams(base: Base, late: Late, book: SettingsBook) -> LiveStreams | None:
+    """What hints at a look; the venue tells it of every order that it took."""
+    if base.live is None:
+        return None
+    streams = LiveStreams(
+        base.live.access,
+        base.market.budget,
+        base.stage.clock,
+        late.look_at_stops,
+        lambda: late.wake("guard"),
+        lambda: book.rules().limits,
+    )
+    base.live.venue.on_sending = streams.sending
+    return streams
 
 
-def _teller(journal: SqlJournal) -> Callable[[str, str], Awaitable[None]]:
-    async def tell(key: str, text: str) -> None:
-        await journal.tell([notices.system(key, text)])
-
-    return tell
+async def _nothing_to_mend(by: str) -> Tap:
+    return Tap(False, "A paper account has no modes to set.")
 
 
-def _capital_warning(settings: Settings, initial: Decimal) -> list[str]:
-    if settings.initial_capital == initial:
+def _capital_warning(settings: Settings, state: AccountState) -> list[str]:
+    """Live, it is only where the cap begins."""
+    if not state.is_paper or settings.initial_capital == state.initial_capital:
         return []
     return [
-        f"INITIAL_CAPITAL is {settings.initial_capital}, but this account was opened with {initial}; "
-        "what it was opened with holds"
+        f"INITIAL_CAPITAL is {settings.initial_capital}, but this account was opened with "
+        f"{state.initial_capital}; what it was opened with holds"
     ]
 
 
@@ -345,16 +267,19 @@ def commit() -> str:
     return found.stdout.strip() if found.returncode == 0 else ""
 
 
-def _readiness(journal: SqlJournal, book: SettingsBook, stage: Stage, late: Late) -> ReadinessDesk:
+def _readiness(base: Base, core: Core, late: Late) -> ReadinessDesk:
+    stage, live = base.stage, base.live
     return ReadinessDesk(
-        journal,
-        book,
+        base.journal,
+        core.book,
         stage.clock,
         late.doctor,
         stage.account,
         is_paper=stage.is_paper,
         is_demo=stage.is_demo,
-        live_bar=LIVE_UNBUILT,
+        live=core.arming,
+        never=live.never if live is not None else tuple,
+        on_armed=lambda made: live.judge() if live is not None else None,
     )
 
 
@@ -380,18 +305,13 @@ def _vitals(
 
 
 def _health(
-    supervisor: Supervisor,
-    database: AsyncDatabase,
-    market: CcxtMarket,
-    board: StatusBoard,
-    settings: Settings,
-    late: Late,
+    supervisor: Supervisor, base: Base, board: StatusBoard, late: Late, streams: LiveStreams | None
 ) -> HealthBoard:
     looks = {
-        "database": database.health,
-        "exchange": market.health,
+        "database": base.database.health,
+        "exchange": lambda: exchange_health(base.market, base.live, streams),
         "telegram": late.telegram_health,
-        "ai_models": lambda: _ai_health(board, settings),
+        "ai_models": lambda: _ai_health(board, base.settings),
     }
     return HealthBoard(supervisor, looks)
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.cards import Block, Card, bold, card, esc, italic, lines
 from bot.cards_numbers import MODE_WORDS, badge
-from core.desk import StatusView
+from core.desk import StatusView, TradingState
 
+DISARMED = "🔒 Disarmed: entries are refused until /golive."
 RISKS = (
     "You can lose all of it. Leverage makes small moves large.",
     "Results on paper are no promise of anything.",
@@ -23,7 +24,12 @@ def start_card(view: StatusView, may_act: bool) -> Card:
             "It scans the market, asks its advisers, checks every idea against fixed risk rules, "
             "protects each position with a stop on the exchange, and tells you what it did.",
         ),
-        lines(f"Now: {badge(view.account, view.is_paper)}", f"Mode {esc(MODE_WORDS[view.mode])}.", rights),
+        lines(
+            f"Now: {badge(view.account, view.is_paper)}",
+            DISARMED if view.state is TradingState.DISARMED else None,
+            f"Mode {esc(MODE_WORDS[view.mode])}.",
+            rights,
+        ),
         lines("⚠️ <b>Before anything else</b>", *(f"• {esc(risk)}" for risk in RISKS)),
         lines("/status shows where things stand, /help every command, /panic stops everything."),
     )

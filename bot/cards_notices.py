@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from bot.cards import Card, bold, card, code, esc, italic, lines
+from bot.cards_foreign import adopted_card, foreign_card
 from bot.cards_ideas import OUTCOMES, plan_money, plan_numbers, plan_title
 from bot.cards_numbers import (
     EXIT_WORDS,
     MODE_WORDS,
     badge,
+    coins,
     cost,
     gain,
     light,
@@ -24,12 +26,13 @@ from bot.cards_numbers import (
 from bot.cards_performance import performance_block, result_block
 from bot.cards_status import side_word
 from core.codec import from_plain
+from core.desk import ForeignView
 from core.journal import ApprovalState, Mode
 from core.market import coin
 from core.notice import Notice, NoticeKind
 from core.performance import Performance
 from core.plan import Plan
-from core.trade import ClosedTrade, Position, Trade
+from core.trade import ClosedTrade, ExitReason, Position, Trade
 
 Facts = Mapping[str, Any]
 
@@ -124,7 +127,16 @@ def _opened(facts: Facts, where: str) -> Card:
 
 
 def _changed(facts: Facts, where: str) -> Card:
-    return card(lines(f"✏️ <b>{_name(_trade(facts))}</b> · {where}", esc(people(str(facts["text"])), 600)))
+    text = people(_in_words(str(facts["text"])))
+    return card(lines(f"✏️ <b>{_name(_trade(facts))}</b> · {where}", esc(text, 600)))
+
+
+def _in_words(text: str) -> str:
+    """`closing at once: liquidation_guard` as an owner reads it."""
+    what, colon, reason = text.partition(": ")
+    if not colon or reason not in set(ExitReason):
+        return text
+    return f"{what}{colon}{EXIT_WORDS[ExitReason(reason)]}"
 
 
 def _closed(facts: Facts, where: str) -> Card:
@@ -176,15 +188,25 @@ def _naked(facts: Facts, where: str) -> Card:
 
 
 def _outside(facts: Facts, where: str) -> Card:
-    return card(lines(f"👀 <b>Changed on the exchange, not by me</b> · {where}", esc(facts["text"], 1000)))
+    return card(
+        lines(f"👀 <b>Changed on the exchange, not by me</b> · {where}", esc(coins(str(facts["text"])), 1000))
+    )
+
+
+def _foreign(facts: Facts, where: str) -> Card:
+    return foreign_card(from_plain(ForeignView, facts["foreign"]), where)
+
+
+def _adopted(facts: Facts, where: str) -> Card:
+    return adopted_card(_trade(facts), from_plain(Position, facts["position"]), str(facts["text"]), where)
 
 
 def _breaker_tripped(facts: Facts, where: str) -> Card:
     return card(
         lines(
             f"⛔ <b>Breaker tripped: {esc(facts.get('title') or facts['name'])}</b> · {where}",
-            f"{esc(facts['value'])} is beyond the limit {esc(facts['threshold'])}. New entries are blocked, "
-            "guarding goes on.",
+            f"It stands at {esc(facts['value'])}, the limit is {esc(facts['threshold'])}. "
+            "New entries are blocked, guarding goes on.",
             f"Done: {esc(facts['action'])}" if facts.get("action") else None,
             f"Clears {esc(facts['clears'])}" if facts.get("clears") else None,
         )
@@ -243,6 +265,8 @@ _RENDERERS: dict[NoticeKind, Callable[[Facts, str], Card]] = {
     NoticeKind.LIQUIDATION_LADDER: _liquidation,
     NoticeKind.NAKED: _naked,
     NoticeKind.OUTSIDE_CHANGE: _outside,
+    NoticeKind.FOREIGN: _foreign,
+    NoticeKind.ADOPTED: _adopted,
     NoticeKind.BREAKER_TRIPPED: _breaker_tripped,
     NoticeKind.BREAKER_CLEARED: _breaker_cleared,
     NoticeKind.AI_DEGRADED: _ai_degraded,

@@ -14,6 +14,7 @@ from core.money import CENT, exact
 from core.trade import ExitReason
 
 NA = "n/a"
+_SYMBOL = re.compile(r"\b(\w{1,20})/USDT:USDT\b")
 _BY = re.compile(r"\btelegram:(\d+)")
 PRICE_DIGITS = 6
 """Significant digits of a price that is not exact, such as an average."""
@@ -127,6 +128,11 @@ def badge(account: str, is_paper: bool) -> str:
     return "📝 <b>PAPER</b> · simulated" if is_paper else f"🔴 <b>LIVE</b> · {esc(account, 40)}"
 
 
+def coins(text: str) -> str:
+    """`SOL/USDT:USDT` in a text → `SOL`; plain text, to be escaped."""
+    return _SYMBOL.sub(r"\1", text)
+
+
 def people(text: str) -> str:
     """`telegram:7` in a text → `Telegram user 7`; plain text, to be escaped."""
     return _BY.sub(r"Telegram user \1", text)
@@ -165,6 +171,7 @@ EXIT_WORDS = {
     ExitReason.TIME: "its time was up",
     ExitReason.ADVISER: "closed on the advisers' opinion",
     ExitReason.BREAKER: "closed by a circuit breaker",
+    ExitReason.DELISTED: "closed before the exchange ends trading in it",
 }
 
 

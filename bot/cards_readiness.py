@@ -34,7 +34,6 @@ def golive_card(view: ReadinessView) -> Card:
         checklist(view),
         _cap_block(view),
         _how(view),
-        lines(f"⚠️ {esc(view.live_bar)}") if view.live_bar else None,
     )
 
 
@@ -43,8 +42,11 @@ def checklist(view: ReadinessView) -> Block:
 
 
 def _stage_line(view: ReadinessView) -> str:
-    if view.is_demo:
+    if view.is_demo and view.is_paper:
         return "🧪 A demo: demo and replay never count, and never go live."
+    if view.is_demo:
+        armed = "armed" if view.is_armed else "disarmed: entries are refused"
+        return f"🧪 A demo of live trading, {armed}. Play money: nothing here counts."
     if view.is_paper:
         return "📝 Paper: this is where the evidence is gathered."
     return "🔴 Live, armed." if view.is_armed else "🔴 Live, disarmed: entries are refused."
@@ -64,17 +66,27 @@ def _cap_block(view: ReadinessView) -> Block | None:
 
 
 def _how(view: ReadinessView) -> Block:
-    if view.is_demo:
+    if view.is_demo and view.is_paper:
         return lines("Nothing to type here.")
     if view.is_paper:
         return lines(
             f"{code('USE_PAPER_TRADING=false')} in the configuration and a restart make it live, disarmed "
             "at first. Then /golive asks for a typed sentence."
         )
+    if view.never:
+        return lines(
+            "No sentence arms it while this stands:" if not view.is_armed else "The cap can only be lowered:",
+            *(f"⛔ {esc(reason, 400)}" for reason in view.never),
+        )
     if view.is_armed:
         return lines(f"To change the cap, type {code(f'/golive {SENTENCE} CAP')} with an amount of USDT.")
     if view.is_ready:
         return lines(f"Every item holds. To arm it, type {code(f'/golive {SENTENCE}')}")
+    if view.is_demo:
+        return lines(
+            "A demo never has evidence. To play the live path with its play money, type",
+            code(f"/golive {OVERRIDE}"),
+        )
     return lines(
         "Not every item holds. Wait until they do; or, against this advice, type",
         code(f"/golive {OVERRIDE}"),
@@ -94,13 +106,13 @@ def _week(week: WeekFigures) -> Block:
     return table(
         [
             f"{'✅' if week.counts else '▫️'} {esc(week.title, 40)}",
-            f"uptime         {percent(week.uptime, 2):>9}  > 99%",
-            f"errors a day   {ratio(week.errors_a_day, 1):>9}  < 5",
+            f"uptime         {percent(week.uptime, 2):>9}  &gt; 99%",
+            f"errors a day   {ratio(week.errors_a_day, 1):>9}  &lt; 5",
             f"failed health  {week.failed_health:>9}  0",
             f"lost database  {week.lost_database:>9}  0",
             f"trades         {week.trades:>9}",
-            f"realised R:R   {ratio(week.realised_reward_risk):>9}  > 1.5",
-            f"largest loss   {percent(week.largest_loss_share):>9}  < 10%",
+            f"realised R:R   {ratio(week.realised_reward_risk):>9}  &gt; 1.5",
+            f"largest loss   {percent(week.largest_loss_share):>9}  &lt; 10%",
             f"stops filled   {stops:>9}  100% of {week.stops_planned}",
             f"breakers       {f'{week.breakers_tripped}/{week.breakers_due}':>9}  tripped/due",
             f"liquidations   {week.liquidations:>9}  0",

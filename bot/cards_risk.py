@@ -78,10 +78,19 @@ def _worst_case(view: RiskView) -> Block:
 def _room(view: RiskView) -> Block:
     return lines(
         f"Equity {usdt(view.equity)} · drawdown {percent(view.drawdown)}",
+        _cap(view.cap),
         " · ".join(part for part in (esc(TIER_WORDS.get(view.tier, view.tier)), _new_size(view)) if part),
         f"May still be lost today: {usdt(view.daily_left)}",
         f"Until the drawdown limit: {usdt(view.drawdown_left)}",
     )
+
+
+def _cap(cap: Decimal | None) -> str | None:
+    if cap is None:
+        return None
+    if not cap > 0:
+        return "⛔ The capital cap is unknown: nothing is opened"
+    return f"Capital cap {usdt(cap)}: sizes, drawdown and what may still be lost count on no more than this"
 
 
 def _new_size(view: RiskView) -> str:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from bot.cards import Block, Card, bold, card, code, esc, folded, italic, lines
+from bot.cards_foreign import foreign_block
 from bot.cards_numbers import (
     MODE_WORDS,
     NA,
@@ -63,11 +64,21 @@ def _headline(view: StatusView) -> str:
 
 
 def _money(view: StatusView) -> Block:
-    change = None if view.equity is None else view.equity - view.initial
+    if view.equity is None:
+        wallet = f" · wallet {usdt(view.wallet)}" if view.wallet is not None else ""
+        return lines(f"❔ Equity is unknown right now{wallet}")
+    change = view.equity - view.initial
     return lines(
         f"Equity <b>{usdt(view.equity)}</b> ({gain(change)} since {usdt(view.initial)})",
         f"Wallet {usdt(view.wallet)} · today {light(view.daily_pnl)} {gain(view.daily_pnl)}",
+        _cap(view),
     )
+
+
+def _cap(view: StatusView) -> str | None:
+    if view.cap is None or view.state is TradingState.DISARMED:
+        return None
+    return f"Armed with a cap of {usdt(view.cap)}: sizes and limits count on no more"
 
 
 def _positions(view: StatusView) -> list[Block]:
@@ -76,12 +87,9 @@ def _positions(view: StatusView) -> list[Block]:
         lines(f"❔ <b>{esc(coin(symbol))}</b>: an open trade whose position is unknown right now")
         for symbol in view.unseen
     ]
-    positions = view.positions
-    if unknown:
-        return [*(position_block(position) for position in positions), *unknown]
-    if not positions:
-        return [lines("No open position.")]
-    return [position_block(position) for position in positions]
+    known = [position_block(position) for position in view.positions]
+    strange = [foreign_block(one) for one in view.foreign]
+    return [*known, *unknown, *strange] or [lines("No open position.")]
 
 
 def position_block(view: PositionView) -> Block:
@@ -156,7 +164,7 @@ def unsizeable_lines(unsizeable: Sequence[tuple[str, str]]) -> list[str]:
     """Symbols that the present equity cannot trade, with what would mend it; empty for none."""
     if not unsizeable:
         return []
-    rows = [f"• {esc(coin(symbol))}: {esc(mend)}" for symbol, mend in unsizeable]
+    rows = [f"• {esc(coin(symbol))} would need {esc(mend)}" for symbol, mend in unsizeable]
     return ["Too large for the present equity, so nobody is asked about them:", *rows]
 
 
@@ -229,12 +237,19 @@ def close_unseen_question(symbols: Sequence[str]) -> Card:
     )
 
 
-def panic_question(positions: int, where: str, is_last: bool) -> Card:
+def panic_question(positions: int, where: str, is_last: bool, foreign: Sequence[str] = ()) -> Card:
+    """`foreign`: symbols of positions that are not ours, which a panic leaves open."""
+    names = ", ".join(esc(coin(symbol)) for symbol in foreign)
+    stays = f"👤 Not mine, so it stays open: {names}. /positions closes it." if foreign else None
     if is_last:
-        return card(lines("🚨 <b>Last question.</b> Pause, drop every open idea and close everything now?"))
+        what = "everything of mine" if foreign else "everything"
+        return card(
+            lines(f"🚨 <b>Last question.</b> Pause, drop every open idea and close {what} now?", stays)
+        )
     return card(
         lines(
             f"🚨 <b>Panic</b> · {where}",
             f"New entries stop, open ideas are dropped and open positions ({positions}) close at the market.",
+            stays,
         )
     )

@@ -22,9 +22,11 @@ from bot.gate import People  # noqa: E402
 from bot.outbox import Outbox  # noqa: E402
 from bot.outbox_sending import Sender  # noqa: E402
 from bot.outbox_writing import Writer  # noqa: E402
+from bot.owner_line import OwnerLine  # noqa: E402
 from bot.settings import Settings  # noqa: E402
 from bot.stage import Stage  # noqa: E402
 from bot.telegram import (  # noqa: E402
+    SECOND_POLLER,
     Polling,
     Webhook,
     build_bot,
@@ -34,12 +36,15 @@ from bot.telegram import (  # noqa: E402
     register_menu,
 )
 from core.desk import Buttons, Desk  # noqa: E402
-from core.errors import NotAllowed, PerpilotError  # noqa: E402
+from core.errors import NotAllowed, PerpilotError, Unknown  # noqa: E402
 from core.journal import OutboxJournal  # noqa: E402
 from core.ports import ComponentHealth  # noqa: E402
+from core.trading.entries import EntryGate  # noqa: E402
 
 log = logging.getLogger("perpilot.chat")
 
+PROOF_S = 15.0
+"""Longest wait for an answer that is asked for only to learn whether there is one."""
 RETRY_S, LONGEST_RETRY_S = 20.0, 300.0
 """Between attempts to register menu and webhook while Telegram is out of reach; doubled each time."""
 
@@ -79,9 +84,12 @@ class Chat:
             is_paper=stage.is_paper,
             owner_id=chat_id if chat_id > 0 else 0,
         )
-        self.outbox = Outbox(journal, writer, Sender(self._bot, chat_id), stage.clock, stage.account)
+        self._alarm = alarm
+        self._line = OwnerLine(settings.telegram_silence_minutes * 60.0)
+        sender = Sender(self._bot, chat_id)
+        self.outbox = Outbox(journal, writer, sender, stage.clock, stage.account, self._line)
         self._webhook = self._made_webhook(settings)
-        self._polling = Polling(self._bot, self._switchboard.dispatcher, alarm)
+        self._polling = Polling(self._bot, self._switchboard.dispatcher, alarm, line=self._line)
         self._runs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"outbox": self.outbox.run}
         if self._webhook is None:
             self._runs["polling"] = self._polling.run
@@ -135,6 +143,26 @@ class Chat:
         if dead:
             return ComponentHealth("down", f"the {dead} task died", said.age_s)
         return said if said.state != "ok" or outbox.state == "ok" else outbox
+
+    async def keep_watch(self, gate: EntryGate) -> None:
+        """One round: `gate` holds entries while the owner can't be reached, and while somebody else uses the
+        token. Never raises for what Telegram answers."""
+        self._line.hold(gate)
+        if self._line.wants_proof(is_hearing=self._webhook is None):
+            with contextlib.suppress(TelegramAPIError, ClientDecodeError, Unknown, TimeoutError):
+                await asyncio.wait_for(self._prove(), PROOF_S)
+
+    async def _prove(self) -> None:
+        """Asks what nobody would ask otherwise: a webhook only waits, and a chat that refused us may be open
+        again though nothing is left to tell."""
+        if self._webhook is not None:
+            is_ours = await self._webhook.is_ours()
+            self._line.answered()
+            if not is_ours and self._line.shared():
+                await self._alarm(SECOND_POLLER)
+        if self._line.unreachable:
+            await self._bot.send_chat_action(self._people.chat_id, "typing")
+            self._line.delivered()
 
     def revive(self) -> str:
         """Starts a task again that ended by itself; its name, empty while all live."""

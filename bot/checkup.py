@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot import doctor
-from bot.assembly import LIVE_UNBUILT, Parts
+from bot.assembly import Parts
 from core.desk import DoctorLine
 from core.errors import PerpilotError
 from core.trading.screen import unsizeable
@@ -17,17 +17,19 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
     lines.append(await doctor.probe("exchange", lambda: _exchange(parts), "check EXCHANGE and the network"))
     lines.append(doctor.skew_line(parts.market.clock_offset_s))
     lines.append(_telegram(parts))
-    if not settings.use_paper_trading:
-        lines.append(DoctorLine(False, True, "live", LIVE_UNBUILT, "USE_PAPER_TRADING=true"))
+    if parts.live is not None:
+        lines += await parts.live.doctor_lines()
     state = await parts.journal.account_state(parts.stage.account)
     account = parts.kernel.keeper.last_account
-    equity = account.equity if account is not None and account.equity is not None else state.current_capital
+    equity = account.sizing_equity if account is not None else None
+    equity = state.current_capital if equity is None else equity
+    uncapped = account.uncapped_equity if account is not None and account.is_cap_binding else None
     try:
         symbols = await parts.book.symbols()
     except PerpilotError as error:
         lines.append(DoctorLine(False, True, "symbols", str(error), "check SYMBOLS"))
         return tuple(lines)
-    lines += await doctor.symbol_lines(symbols, parts.market, settings, equity)
+    lines += await doctor.symbol_lines(symbols, parts.market, settings, equity, uncapped)
     lines.append(doctor.profit_line(settings, equity))
     return tuple(lines)
 
@@ -35,15 +37,17 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
 async def unsizeable_now(parts: Parts) -> tuple[tuple[str, str], ...]:
     """(symbol, mend) of those that the present equity cannot trade; unknown prices are left to the scan."""
     account = parts.kernel.keeper.last_account
-    if account is None or account.equity is None:
+    equity = account.sizing_equity if account is not None else None
+    if account is None or equity is None:
         return ()
+    uncapped = account.uncapped_equity if account.is_cap_binding else None
     limits, found = parts.book.rules().limits, []
     for symbol in parts.board.symbols:
         try:
             rules, quote = await parts.market.instrument(symbol), await parts.market.quote(symbol)
         except PerpilotError:
             continue
-        reason = unsizeable(rules, quote, account.equity, limits)
+        reason = unsizeable(rules, quote, equity, limits, uncapped=uncapped)
         if reason is not None:
             found.append((symbol, reason.mend or reason.text))
     return tuple(found)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bot.account_desk import AccountDesk
 from bot.book import SettingsBook
+from bot.owner_line import TOKEN_GATE
 from bot.readiness import ReadinessDesk
 from bot.reports import ReportJournal, Reports
 from bot.risk_report import RiskReport
 from bot.status import StatusBoard
 from bot.steering import Steering
+from core.account_views import BalanceView, OrderView, SyncReport
 from core.desk import (
     Analysis,
     ChartView,
     CloseEstimate,
     DoctorLine,
+    ForeignView,
     ManualIdea,
     MetricsView,
     Period,
@@ -35,7 +40,7 @@ from core.desk import (
     Tap,
     VersionView,
 )
-from core.errors import PerpilotError, UnknownSymbol
+from core.errors import NotAllowed, PerpilotError, UnknownSymbol
 from core.journal import Approval, BreakerEvent, DecisionRecord, Mode, SettingChange
 from core.market import coin
 from core.money import floor_to
@@ -56,6 +61,8 @@ log = logging.getLogger("perpilot.desk")
 MAX_NOTE = 1_000
 MAX_REASON = 200
 """Characters of one journal note."""
+PAUSE_FIRST_S = 1.0
+"""Longest that a panic's closing waits for the pause to be recorded: a locked database holds up nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,10 @@ class Reach:
     steering: Steering
     risk: RiskReport
     readiness: ReadinessDesk
+    account: AccountDesk
+    mend_account: Callable[[str], Awaitable[Tap]]
+    forgive: Callable[[], Awaitable[None]]
+    """A person has seen that the bot crashed in a loop."""
 
 
 class TradingDesk:
@@ -85,6 +96,10 @@ class TradingDesk:
         self._clock = clock
         self._reach = reach
         self._account = account
+
+    @property
+    def reports(self) -> Reports:
+        return self._reach.reports
 
     # ------------------------------------------------------------ looking
 
@@ -133,6 +148,21 @@ class TradingDesk:
 
     async def readiness(self) -> ReadinessView:
         return await self._reach.readiness.view()
+
+    async def orders(self) -> tuple[OrderView, ...]:
+        return await self._reach.account.orders()
+
+    async def balance(self) -> BalanceView:
+        return await self._reach.account.balance()
+
+    async def sync(self, by: str) -> SyncReport:
+        report = await self._reach.account.sync(by)
+        self._reach.wake("guard")
+        self._reach.wake("outbox")
+        return report
+
+    async def mend_account(self, by: str) -> Tap:
+        return await self._reach.mend_account(by)
 
     async def approval(self, approval_id: str) -> Approval | None:
         return await self._journal.approval(approval_id)
@@ -185,6 +215,7 @@ class TradingDesk:
         )
 
     async def propose_idea(self, idea: ManualIdea, by: str) -> Tap:
+        self._refuse_more_risk()
         async with self._kernel.executor.entering:  # two cards must not take one place
             tap = await self._propose_idea(idea, by)
         self._reach.wake("outbox")
@@ -211,6 +242,7 @@ class TradingDesk:
         return Tap(True, f"A card for {idea.side} {coin(idea.symbol)} follows.")
 
     async def approve(self, approval_id: str, share: Decimal, by: str) -> Tap:
+        self._refuse_more_risk()
         book = self._reach.book
         lifetime = book.settings.approval_timeout_seconds
         tap = await self._kernel.approvals.approve(approval_id, share, book.rules().limits, by, lifetime)
@@ -262,18 +294,25 @@ class TradingDesk:
         return await self._close(trades, ExitReason.OWNER, Decimal(1), by)
 
     async def panic(self, by: str) -> Tap:
-        """The gate first, then everything is closed, then the rest: no part waits for another to succeed."""
+        """The gate first, then the pause, the closing and the rest: no part needs another to succeed.
+
+        The pause is in the journal before any exit is: a process that dies here never closes in panic and
+        then trades on. Closing waits for it no longer than `PAUSE_FIRST_S`.
+        """
         self._kernel.gate.close("pause", f"paused by {by}")
+        pausing = asyncio.ensure_future(self.pause(by))
+        await asyncio.wait({pausing}, timeout=PAUSE_FIRST_S)
         troubles: list[str] = []
         try:
             tap = await self._close_for_panic(by)
-        finally:  # an error nobody foresaw must not leave the pause unrecorded either
-            for part in (self.pause(by), self._kernel.approvals.drop_all(by, "panic")):
-                try:
-                    await part
-                except PerpilotError as error:
-                    troubles.append(f"not recorded: {error}")
-        return Tap(tap.is_done, f"Paused. {tap.text}", (*tap.reasons, *troubles))
+        finally:  # an error nobody foresaw must not leave the rest undone either
+            troubles += await _trouble(pausing)
+            troubles += await _trouble(self._kernel.approvals.drop_all(by, "panic"))
+        return Tap(tap.is_done, f"Paused. {tap.text}", (*tap.reasons, *self._left_open(), *troubles))
+
+    def _left_open(self) -> tuple[str, ...]:
+        names = ", ".join(coin(view.symbol) for view in self.foreign())
+        return (f"not mine, so it stays open: {names}; /positions closes it",) if names else ()
 
     async def _close_for_panic(self, by: str) -> Tap:
         try:
@@ -281,7 +320,10 @@ class TradingDesk:
         except PerpilotError as error:
             return Tap(False, "What is open could not be read, so nothing was closed yet.", (str(error),))
         if not trades:
-            return Tap(True, "There was no open position.")
+            return Tap(
+                True,
+                "There was no open position of mine." if self.foreign() else "There was no open position.",
+            )
         return await self._close(trades, ExitReason.PANIC, Decimal(1), by)
 
     async def _close(self, trades: list[Trade], reason: ExitReason, share: Decimal, by: str) -> Tap:
@@ -296,19 +338,48 @@ class TradingDesk:
             return Tap(True, text, tuple(unfinished))
         return Tap(True, f"Closed {names}." if share >= 1 else f"Closed {share:.0%} of {names}.")
 
+    # ------------------------------------------------------------ what is not ours
+
+    def foreign(self) -> tuple[ForeignView, ...]:
+        return self._kernel.adopter.views
+
+    async def adopt(self, symbol: str, by: str) -> Tap:
+        return self._took_over(await self._kernel.adopter.adopt(symbol, by))
+
+    async def close_foreign(self, symbol: str, by: str) -> Tap:
+        return self._took_over(await self._kernel.adopter.close(symbol, by))
+
+    async def ignore_foreign(self, symbol: str, by: str) -> Tap:
+        return self._took_over(await self._kernel.adopter.ignore(symbol, by))
+
+    def _took_over(self, tap: Tap) -> Tap:
+        self._reach.wake("guard")
+        self._reach.wake("outbox")
+        return tap
+
+    # ------------------------------------------------------------ steering
+
     async def stop_proposal(self, symbol: str, move: StopMove, price: Decimal | None) -> StopProposal | None:
         return await self._reach.steering.proposal(symbol, move, price)
 
     async def move_stop(self, symbol: str, price: Decimal, by: str, *, may_loosen: bool) -> Tap:
+        if may_loosen:
+            self._refuse_more_risk()
         tap = await self._reach.steering.move(symbol, price, by, may_loosen=may_loosen)
         self._reach.wake("guard")
         self._reach.wake("outbox")
         return tap
 
     async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
+        self._refuse_more_risk()
         tap = await self._reach.readiness.go_live(sentence, cap, by)
         self._reach.wake("outbox")
         return tap
+
+    def _refuse_more_risk(self) -> None:
+        """Raises `NotAllowed` while somebody else may be giving or reading the owner's commands."""
+        if why := self._kernel.gate.reason(TOKEN_GATE):
+            raise NotAllowed(f"Not now: {why}. Until it is gone for 5 minutes only less risk is taken on.")
 
     async def _open_trades(self) -> list[Trade]:
         return list(await self._kernel.keeper.open_trades())
@@ -328,22 +399,34 @@ class TradingDesk:
         return Tap(True, "Paused: no new entries. Open positions stay guarded.")
 
     async def resume(self, by: str) -> Tap:
+        self._refuse_more_risk()
         now = self._clock.now()
         state = await self._journal.account_state(self._account)
         if state.is_paused:
             told = [notices.system(f"resume:{now.isoformat()}", f"Resumed by {by}.")]
             await self._journal.set_paused(self._account, False, by, now, told)
         self._kernel.gate.open("pause")
+        await self._reach.forgive()
+        was_lost = await self._kernel.adopter.confirm(by)
+        note = "What the journal lost is taken as looked at. " if was_lost else ""
         self._reach.wake("scanner")
-        if self._kernel.gate.reasons:
-            return Tap(True, f"Not paused any more, but entries stay closed: {self._kernel.gate.text}.")
-        return Tap(True, "Running: entries are possible again.")
+        if barring := self._barring():
+            return Tap(True, f"{note}Not paused any more, but entries stay closed: {barring}.")
+        return Tap(True, f"{note}Running: entries are possible again.")
+
+    def _barring(self) -> str:
+        """Why nothing may be entered now: closed gates, then open breakers. Empty when something may."""
+        titles = ", ".join(breakers.title_of(event.name) for event in self._kernel.keeper.open_events)
+        reasons = (self._kernel.gate.text, f"circuit breaker open: {titles}" if titles else "")
+        return "; ".join(reason for reason in reasons if reason)
 
     async def set_mode(self, mode: Mode, by: str) -> Tap:
         now = self._clock.now()
         state = await self._journal.account_state(self._account)
         if state.mode is mode:
             return Tap(True, f"The mode is {mode} already.")
+        if mode.rank > state.mode.rank:
+            self._refuse_more_risk()
         told = [notices.system(f"mode:{now.isoformat()}", f"Mode {state.mode} → {mode} by {by}.")]
         change = SettingChange("TRADING_MODE", state.mode.value, mode.value, by, now)
         await self._journal.record_setting(self._account, change)  # first: a start takes up what was asked
@@ -363,6 +446,7 @@ class TradingDesk:
             return Tap(False, f"There is no breaker {breaker[:40]!r}.")
         if not 0 < len(reason) <= MAX_REASON:
             return Tap(False, f"A reason has 1 to {MAX_REASON} characters.")
+        self._refuse_more_risk()
         title = breakers.title_of(name)
         if not await self._kernel.keeper.acknowledge(name, by, reason):
             return Tap(False, f"The breaker {title} is not tripped.")
@@ -370,16 +454,17 @@ class TradingDesk:
         if name == breakers.DAILY_LOSS:
             text = "acknowledged; what is left of the day's limit still bounds every new trade"
             return Tap(True, f"The breaker {title} is {text}.")
-        others = [breakers.title_of(event.name) for event in self._kernel.keeper.open_events]
-        if others:
-            return Tap(True, f"The breaker {title} is acknowledged; still tripped: {', '.join(others)}.")
+        if barring := self._barring():
+            return Tap(True, f"The breaker {title} is acknowledged, but entries stay closed: {barring}.")
         return Tap(True, f"The breaker {title} is acknowledged; entries are possible again.")
 
     def propose_setting(self, name: str, text: str) -> ProposedChange:
         account = self._kernel.keeper.last_account
-        return self._reach.book.propose(name, text, account.equity if account else None)
+        return self._reach.book.propose(name, text, account.sizing_equity if account else None)
 
     async def change_setting(self, name: str, text: str, by: str) -> Tap:
+        if self._reach.book.propose(name, text, None).raises_risk:
+            self._refuse_more_risk()
         change = await self._reach.book.change(name, text, by)
         if change.refusal:
             return Tap(False, change.refusal)
@@ -395,6 +480,15 @@ class TradingDesk:
         if not await self._journal.add_note(self._account, trade_id, text, by, self._clock.now()):
             return Tap(False, "There is no trade with this id; /history shows them.")
         return Tap(True, "Noted.")
+
+
+async def _trouble(part: Awaitable[object]) -> list[str]:
+    """What keeps one part of a panic from being recorded; empty when nothing does."""
+    try:
+        await part
+    except PerpilotError as error:
+        return [f"not recorded: {error}"]
+    return []
 
 
 def _told(reason: Reason) -> str:

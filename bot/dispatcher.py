@@ -10,11 +10,13 @@ from bot.gate import Gate, People
 from core.desk import Buttons, Desk
 from core.journal import OutboxJournal
 from core.ports import Clock
+from handlers.account import ACCOUNT_ACTIONS, account_router
 from handlers.analysis import analysis_router
 from handlers.background import Background
 from handlers.breakers import BREAKERS_ACTIONS, breakers_router
 from handlers.closing import CLOSING_ACTIONS, closing_router
 from handlers.commands import menu, viewer_may
+from handlers.foreign import FOREIGN_ACTIONS, foreign_router
 from handlers.ideas import IDEAS_ACTIONS, ideas_router
 from handlers.machine import machine_router
 from handlers.pictures import Pictures
@@ -31,8 +33,10 @@ from handlers.trading import TRADING_ACTIONS, trading_router
 from handlers.unknown import unknown_router
 
 ACTIONS = {
+    **ACCOUNT_ACTIONS,
     **BREAKERS_ACTIONS,
     **CLOSING_ACTIONS,
+    **FOREIGN_ACTIONS,
     **IDEAS_ACTIONS,
     **SETTINGS_ACTIONS,
     **STEERING_ACTIONS,
@@ -78,10 +82,12 @@ def build_switchboard(
         status_router(),
         closing_router(),
         steering_router(),
+        foreign_router(),
         trading_router(),
         scanning_router(),
         analysis_router(),
         results_router(),
+        account_router(),
         risk_router(),
         readiness_router(),
         settings_router(),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 from bot.book import auto_barred
 from bot.limits import limits_of
 from bot.settings import Settings
 from core.desk import DoctorLine
-from core.errors import PerpilotError
+from core.errors import PerpilotError, UnknownSymbol
 from core.journal import Mode
 from core.market import coin
 from core.ports import AdviserPanel, Market
@@ -56,24 +56,40 @@ def adviser_lines(settings: Settings) -> list[DoctorLine]:
 
 
 async def symbol_lines(
-    symbols: tuple[str, ...], market: Market, settings: Settings, equity: Decimal
+    symbols: tuple[str, ...],
+    market: Market,
+    settings: Settings,
+    equity: Decimal,
+    uncapped: Decimal | None = None,
 ) -> list[DoctorLine]:
-    """Which symbols the present equity can trade, and what would mend the others."""
-    limits, lines, sizeable = limits_of(settings), [], []
+    """Which symbols the present equity can trade, and what would mend the others. `uncapped`: what `equity`
+    would be under a higher capital cap, None where no cap binds."""
+    limits, lines, sizeable, unread = limits_of(settings), [], [], 0
     for symbol in symbols:
         try:
             rules, quote = await market.instrument(symbol), await market.quote(symbol)
-        except PerpilotError as error:
+        except UnknownSymbol as error:
             lines.append(DoctorLine(False, False, coin(symbol), str(error), "take it out of SYMBOLS"))
             continue
-        reason = unsizeable(rules, quote, equity, limits)
+        except PerpilotError as error:
+            unread += 1
+            text = f"could not be read now, which says nothing of its size: {error}"
+            lines.append(DoctorLine(False, False, coin(symbol), text, "ask again in a minute"))
+            continue
+        reason = unsizeable(rules, quote, equity, limits, uncapped=uncapped)
         if reason is None:
             sizeable.append(coin(symbol))
         else:
             lines.append(DoctorLine(False, False, coin(symbol), reason.text, reason.mend))
-    text = f"{len(sizeable)} of {len(symbols)} symbols can be sized: {', '.join(sizeable) or 'none'}"
-    first = DoctorLine(bool(sizeable), True, "symbols", text, "" if sizeable else "more RISK_PER_TRADE")
-    return [first, *lines]
+    return [_sizes_line(sizeable, unread, len(symbols)), *lines]
+
+
+def _sizes_line(sizeable: Sequence[str], unread: int, count: int) -> DoctorLine:
+    """What could not be read stops nothing by itself: it is unknown, not too small."""
+    text = f"{len(sizeable)} of {count} symbols can be sized: {', '.join(sizeable) or 'none'}"
+    text += f"; {unread} could not be read now" if unread else ""
+    mend = "" if sizeable else "ask again in a minute" if unread else "more RISK_PER_TRADE"
+    return DoctorLine(bool(sizeable), not unread, "symbols", text, mend)
 
 
 def profit_line(settings: Settings, equity: Decimal) -> DoctorLine:

@@ -65,6 +65,22 @@ def approval_keys(approval_id: str, tokens: Sequence[str]) -> InlineKeyboardMark
     return keyboard(answers, [look("❓ Why", "idea", approval_id)])
 
 
+def foreign_choices(symbol: str) -> list[Choice]:
+    """What can be done about a position that is not ours; `handlers.foreign` carries it out."""
+    args = {"symbol": symbol}
+    return [
+        Choice("🛡 Adopt", "adopt", args, SUCCESS),
+        Choice("✖️ Close", "close_foreign", args, DANGER),
+        Choice("🙈 Ignore", "ignore_foreign", args),
+    ]
+
+
+def foreign_keys(symbol: str, tokens: Sequence[str]) -> InlineKeyboardMarkup | None:
+    """The three answers, and Positions below them."""
+    answers = [press(choice, token) for choice, token in zip(foreign_choices(symbol), tokens, strict=True)]
+    return keyboard(answers, [look("📈 Positions", "positions")])
+
+
 def why_keys(approval_id: str) -> InlineKeyboardMarkup | None:
     """Under a card whose question is over."""
     return keyboard([look("❓ Why", "idea", approval_id)])

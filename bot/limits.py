@@ -39,6 +39,7 @@ def limits_of(settings: Settings) -> Limits:
         volatile_size=settings.volatile_size,
         slippage=settings.slippage_percent,
         max_spread=settings.max_spread_percent,
+        max_bar_drift_atr=settings.max_bar_drift_atr,
         targets=settings.targets,
         exits=exit_rules_of(settings),
         breakers=breaker_limits_of(settings),

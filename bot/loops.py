@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bot.book import SettingsBook
@@ -9,8 +10,13 @@ from bot.desk import TradingDesk
 from bot.house import House
 from bot.status import StatusBoard
 from bot.supervisor import Loop, Supervisor
+from bot.watches import EVERY_S as WATCHES_S
+from bot.watches import TIMEOUT_S as WATCHES_TIMEOUT_S
+from bot.watches import Watches
 from core.journal import DeskJournal
+from core.ports import Clock
 from core.sim.feed import PriceFeed
+from core.trade import Order, Position, Trade
 from core.trading.kernel import Kernel
 
 EXITS_S, EXITS_PATIENCE = 15.0, 12.0
@@ -21,14 +27,25 @@ FEED_S, HOUSE_S = 1.0, 1.0
 """Seconds between two prices of an exposed symbol on paper, and between two rounds of the house."""
 STOPS_S = 0.5
 """Seconds between two short rounds while something is unsettled at the venue; else nothing is asked."""
+LIVE_STOPS_S = 2.0
+"""Between two looks at the stops of a live account."""
 WATCHFUL_S = 5.0
 """Seconds between two rounds of the guard while a position or a card is open."""
+LIVE_WATCHFUL_S = 12.0
+"""The same, at the least, on a live account: such a round asks for every order of the account, which alone
+costs a thirtieth of a minute's request weight. The stops have their own short rounds."""
+CROWDED = 0.4
+"""From this share of the request budget on, short rounds keep `LIVE_STOPS_S` too: hints and unsettled trades
+must not use up what closing needs."""
 PROTECTIVE_PAUSE_S = 5.0
 """A failed round of prices or guarding is tried again at least this often."""
 REAL_PAUSE_S = 0.25
 """A faster clock does not make these rounds follow closer than this, in real seconds."""
 GUARD_TIMEOUT_S, FEED_TIMEOUT_S, SCAN_TIMEOUT_S = 30.0, 20.0, 600.0
 """Real seconds after which a hung pass is given up and begun again."""
+
+
+Row = tuple[Trade, Position | None, Order | None]
 
 
 class LateCalls(Protocol):
@@ -52,18 +69,33 @@ class Passes:
         journal: DeskJournal,
         account: str,
         late: LateCalls,
+        hold: Callable[[Sequence[Row]], None] = lambda rows: None,
+        clock: Clock | None = None,
+        spent: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`hold` is told after every pass what is open. `clock`: of a live account, whose stops are looked
+        at every `LIVE_STOPS_S` while anything is open, whether a hint came or not; None on paper. `spent`:
+        the share of the request budget that is used."""
         self._kernel = kernel
         self._desk = desk
         self._board = board
         self._journal = journal
         self._account = account
         self._late = late
-        self._is_recovered = False
+        self._hold = hold
+        self._is_recovered = self._is_hinted = False
+        self._clock = clock
+        self._spent = spent
+        self._looked_at: float | None = None
 
     def guard_pause_s(self, usual: float) -> float:
-        """Shorter while something is unsettled at the venue."""
-        return self._kernel.guard.pause_s(usual)
+        """Shorter while something is unsettled at the venue; live never under `LIVE_WATCHFUL_S`."""
+        least_s = 0.0 if self._clock is None else LIVE_WATCHFUL_S
+        return max(self._kernel.guard.pause_s(usual), min(usual, least_s))
+
+    def guard_at_most_every_s(self, asked_s: float) -> float:
+        """A whole pass costs a live account some 100 of 2,400 a minute; stops are looked at in between."""
+        return asked_s if self._clock is None else max(asked_s, WATCHFUL_S)
 
     @property
     def is_watchful(self) -> bool:
@@ -76,6 +108,7 @@ class Passes:
             await self._late.recovery()
             self._is_recovered = True
         self._board.rows = await self._kernel.guard.watch()
+        self._hold(self._board.rows)
         cards = await self._journal.open_approvals(self._account)
         self._board.open_cards = len(cards)
         if self._kernel.executor.has_unrecorded:
@@ -89,13 +122,35 @@ class Passes:
 
     async def stops(self) -> None:
         """The short pass, in its own task: a bare position does not wait for the rest of a long one."""
-        if self._is_recovered and self._kernel.executor.is_restless:
+        if not self._is_recovered:
+            return
+        is_wanted = self._is_hinted or self._kernel.executor.is_restless
+        if self._is_due or (is_wanted and self._spent() < CROWDED):
+            self._is_hinted = False
             await self._kernel.guard.protect()
+            self._looked_at = self._clock.monotonic() if self._clock is not None else None
+
+    @property
+    def _is_due(self) -> bool:
+        """Also while the board shows nothing: an entry may be younger than it, and without one nothing is
+        asked of the venue."""
+        if self._clock is None:
+            return False
+        return self._looked_at is None or self._clock.monotonic() - self._looked_at >= LIVE_STOPS_S
+
+    def hint(self) -> None:
+        """Something changed at the venue: the next short pass looks, restless or not."""
+        self._is_hinted = True
 
     async def exits(self) -> None:
         """What the advisers say of open positions, at each 15-minute close."""
         if self._is_recovered:
             await self._kernel.exit_opinion.listen()
+
+    async def look_around(self, watches: Watches) -> None:
+        """The recovery makes the first round itself."""
+        if self._is_recovered:
+            await watches.review()
 
     async def shadows(self) -> None:
         """What became of the ideas that were not taken."""
@@ -122,42 +177,17 @@ def add_loops(
     book: SettingsBook,
     feed: PriceFeed | None,
     speed: float,
+    watches: Watches,
 ) -> None:
     """In start order: prices and guarding before scanning. `speed`: the clock's seconds per real one."""
     least_s = REAL_PAUSE_S * speed
-    if feed is not None:
-        every_s = max(FEED_S, least_s)
-        supervisor.add(
-            Loop(
-                "prices",
-                lambda: pull(feed, supervisor),
-                lambda: every_s,
-                timeout_s=FEED_TIMEOUT_S,
-                longest_pause_s=PROTECTIVE_PAUSE_S,
-            )
-        )
-
-    def guard_every_s() -> float:
-        longest = float(book.settings.position_check_seconds)
-        usual = min(longest, max(WATCHFUL_S, least_s)) if passes.is_watchful else longest
-        return passes.guard_pause_s(usual)
-
+    _add_protection(supervisor, passes, book, feed, least_s)
     supervisor.add(
         Loop(
-            "guard",
-            passes.guard,
-            guard_every_s,
-            timeout_s=GUARD_TIMEOUT_S,
-            longest_pause_s=PROTECTIVE_PAUSE_S,
-        )
-    )
-    supervisor.add(
-        Loop(
-            "stops",
-            passes.stops,
-            lambda: max(STOPS_S, least_s),
-            timeout_s=GUARD_TIMEOUT_S,
-            longest_pause_s=PROTECTIVE_PAUSE_S,
+            "watches",
+            lambda: passes.look_around(watches),
+            lambda: max(WATCHES_S, least_s),
+            timeout_s=WATCHES_TIMEOUT_S,
         )
     )
     supervisor.add(
@@ -181,3 +211,44 @@ def add_loops(
     )
     supervisor.add(Loop("shadows", passes.shadows, lambda: max(SHADOWS_S, least_s), is_critical=False))
     supervisor.add(Loop("house", house.tidy, lambda: max(HOUSE_S, least_s)))
+
+
+def _add_protection(
+    supervisor: Supervisor, passes: Passes, book: SettingsBook, feed: PriceFeed | None, least_s: float
+) -> None:
+    if feed is not None:
+        every_s = max(FEED_S, least_s)
+        supervisor.add(
+            Loop(
+                "prices",
+                lambda: pull(feed, supervisor),
+                lambda: every_s,
+                timeout_s=FEED_TIMEOUT_S,
+                longest_pause_s=PROTECTIVE_PAUSE_S,
+            )
+        )
+
+    def guard_every_s() -> float:
+        longest = passes.guard_at_most_every_s(float(book.settings.position_check_seconds))
+        watchful_s = LIVE_WATCHFUL_S if feed is None else WATCHFUL_S
+        usual = min(longest, max(watchful_s, least_s)) if passes.is_watchful else longest
+        return passes.guard_pause_s(usual)
+
+    supervisor.add(
+        Loop(
+            "guard",
+            passes.guard,
+            guard_every_s,
+            timeout_s=GUARD_TIMEOUT_S,
+            longest_pause_s=PROTECTIVE_PAUSE_S,
+        )
+    )
+    supervisor.add(
+        Loop(
+            "stops",
+            passes.stops,
+            lambda: max(STOPS_S, least_s),
+            timeout_s=GUARD_TIMEOUT_S,
+            longest_pause_s=PROTECTIVE_PAUSE_S,
+        )
+    )

@@ -29,6 +29,7 @@ from aiohttp import ClientConnectorError
 
 from bot.outbox_sending import Letter, Sender
 from bot.outbox_writing import Writer
+from bot.owner_line import OwnerLine
 from core.errors import PerpilotError
 from core.journal import OutboxJournal, PendingNotice
 from core.notice import CRITICAL, NoticeKind
@@ -71,8 +72,16 @@ class OutboxFigures:
 
 class Outbox:
     def __init__(
-        self, journal: OutboxJournal, writer: Writer, sender: Sender, clock: Clock, account: str
+        self,
+        journal: OutboxJournal,
+        writer: Writer,
+        sender: Sender,
+        clock: Clock,
+        account: str,
+        line: OwnerLine | None = None,
     ) -> None:
+        """`line` hears of what arrived, and of a chat that can't be written to."""
+        self._line = line or OwnerLine()
         self._journal = journal
         self._writer = writer
         self._sender = sender
@@ -185,6 +194,8 @@ class Outbox:
             self._note_sending(bundle, wait.was_sent)
             raise
         self._recovered()
+        if message_id is not None:
+            self._line.delivered()
         await self._end(bundle, message_id, "" if message_id is not None else "refused by Telegram")
 
     async def _letter(self, bundle: Sequence[PendingNotice], is_again: bool) -> Letter | None:
@@ -199,13 +210,13 @@ class Outbox:
         except TelegramRetryAfter as limit:
             raise Wait(float(limit.retry_after), "slowed by Telegram") from None
         except (TelegramForbiddenError, TelegramUnauthorizedError) as error:
-            raise Wait(BLOCKED_WAIT_S, f"the chat can't be written to: {type(error).__name__}") from None
+            raise self._blocked(f"the chat can't be written to: {type(error).__name__}") from None
         except TelegramMigrateToChat as moved:
             why = f"the group became a supergroup: set TELEGRAM_CHAT_ID to {moved.migrate_to_chat_id}"
-            raise Wait(BLOCKED_WAIT_S, why) from None
+            raise self._blocked(why) from None
         except TelegramBadRequest as refusal:
             if "chat not found" in refusal.message.lower():
-                raise Wait(BLOCKED_WAIT_S, "the chat can't be written to: chat not found") from None
+                raise self._blocked("the chat can't be written to: chat not found") from None
             log.error("notice refused: error=%s", refusal.message)
             return None
         except TelegramNetworkError as error:
@@ -213,6 +224,10 @@ class Outbox:
             raise Wait(self._backoff(), "telegram out of reach", False if never_left else None) from None
         except (TelegramAPIError, ClientDecodeError) as error:
             raise Wait(self._backoff(), f"telegram fails: {type(error).__name__}", None) from None
+
+    def _blocked(self, why: str) -> Wait:
+        self._line.refused(why)
+        return Wait(BLOCKED_WAIT_S, why)
 
     async def _end(self, bundle: Sequence[PendingNotice], message_id: int | None, error: str) -> None:
         for one in bundle:

@@ -10,7 +10,7 @@ from datetime import datetime
 from bot.cards import Card, pages
 from bot.cards_ideas import approval_card, settled_card
 from bot.cards_notices import again, approval_over, notice_card
-from bot.keyboards import approval_choices, approval_keys, why_keys
+from bot.keyboards import approval_choices, approval_keys, foreign_choices, foreign_keys, why_keys
 from bot.outbox_sending import Letter
 from core.desk import Buttons, Desk
 from core.errors import PerpilotError
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 CHART_WAIT_S = 3.0
 """An idea is told without its picture rather than late."""
+FOREIGN_LIFETIME_S = 86_400.0
+"""So long the alarm of a foreign position can be answered; /positions asks again at any time."""
 SILENT = frozenset(
     {
         NoticeKind.STARTED,
@@ -67,6 +69,8 @@ class Writer:
             return await self._question(notice, now, is_again)
         if notice.kind is NoticeKind.APPROVAL_CLOSED:
             return await self._answer(notice)
+        if notice.kind is NoticeKind.FOREIGN:
+            return await self._foreign(notice, is_again)
         shown = notice_card(notice, self._account, self._is_paper)
         return Letter(
             again(shown) if is_again else shown,
@@ -95,6 +99,13 @@ class Writer:
         tokens = await self._buttons.offer(asked, self._owner_id, left_s)
         shown = approval_card(approval, self._is_paper)
         return Letter(again(shown) if is_again else shown, approval_keys(approval.id, tokens), picture)
+
+    async def _foreign(self, notice: Notice, is_again: bool) -> Letter:
+        symbol = str(notice.facts["foreign"]["symbol"])
+        asked = [(one.action, one.args) for one in foreign_choices(symbol)]
+        tokens = await self._buttons.offer(asked, self._owner_id, FOREIGN_LIFETIME_S)
+        shown = notice_card(notice, self._account, self._is_paper)
+        return Letter(again(shown) if is_again else shown, foreign_keys(symbol, tokens))
 
     async def _answer(self, notice: Notice) -> Letter:
         """The card's end, put over the card itself."""

@@ -4,6 +4,8 @@ Laws:
 - Evidence is paper trading's, whatever account runs now; a demo has none.
 - Settings looser than those the evidence was gathered under restart the count, however they were changed.
 - Arming is recorded before anybody is told; what is armed is read from the record, never remembered.
+- A demo that trades on paper is never armed. One that plays the live path with play money may be, by the
+  override alone: its evidence never counts.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from bot.arming import LiveArming
 from bot.book import SettingsBook
 from bot.settings import Settings, Spec, specs
 from core.desk import DoctorLine, ReadinessView, Tap, WeekFigures
@@ -55,9 +58,13 @@ class ReadinessDesk:
         *,
         is_paper: bool,
         is_demo: bool,
-        live_bar: str,
+        live: LiveArming | None = None,
+        never: Callable[[], tuple[str, ...]] = tuple,
+        on_armed: Callable[[Arming], None] = lambda made: None,
+        live_bar: str = "",
     ) -> None:
-        """`live_bar`: why nothing trades live even when it is armed; empty when it does."""
+        """`live` hears of every arming before `on_armed` does; None on paper. `never`: what no sentence goes
+        past, asked right after the doctor. `live_bar` has no effect."""
         self._journal = journal
         self._book = book
         self._clock = clock
@@ -65,7 +72,9 @@ class ReadinessDesk:
         self._account = account
         self._is_paper = is_paper
         self._is_demo = is_demo
-        self._live_bar = live_bar
+        self._live = live
+        self._never = never
+        self._on_armed = on_armed
         self._proven = account if is_demo else PAPER
         self._asked: tuple[datetime, tuple[DoctorLine, ...]] | None = None
         self._noted: Settings | None = None
@@ -90,8 +99,16 @@ class ReadinessDesk:
             next_cap=arming.next_cap(record) if record is not None else None,
             next_cap_needs=arming.rise_needs(record) if record is not None and armed is not None else (),
             at=evidence.now,
-            live_bar=self._live_bar,
+            never=() if self._is_paper else self._never(),
         )
+
+    async def armed(self) -> Arming | None:
+        """The newest arming of this account; None: never, paper, or the key opens another account than the
+        one that was armed. Raises `JournalError`."""
+        if self._is_paper or (self._live is not None and self._live.is_for_another):
+            return None
+        armings = await self._journal.armings(self._account)
+        return armings[-1] if armings else None
 
     async def success(self) -> WeekFigures | None:
         """The figures since the count began, without the doctor; None before there is a day to count."""
@@ -100,7 +117,7 @@ class ReadinessDesk:
 
     async def go_live(self, sentence: str, cap: Decimal | None, by: str) -> Tap:
         """Arms, raises or lowers the cap where the sentence allows it; otherwise what would be right."""
-        if self._is_demo:
+        if self._is_demo and self._is_paper:
             return Tap(False, "This is a demo: nothing was armed. Demo and replay never go live.")
         async with self._arming:  # two sentences at once: the second is judged on top of the first
             self._asked = None
@@ -108,13 +125,16 @@ class ReadinessDesk:
             unmet = tuple(item.text for item in view.items if not item.is_met)
             if self._is_paper:
                 return Tap(False, PAPER_STAYS, unmet)
-            ruling = arming.rule(sentence, cap, unmet, await self._live_record())
+            ruling = arming.rule(sentence, cap, unmet, await self._live_record(), view.never)
             if ruling.cap is None:
                 return Tap(False, ruling.refusal, ruling.reasons)
             return await self._arm(sentence, ruling.cap, ruling.unmet, by)
 
     async def note_risk(self) -> None:
-        """Counts a raise of risk since the last time this was asked, a restart between them or not."""
+        """Counts a raise of risk since the last time this was asked, a restart between them or not. Asked
+        every minute: whether it is armed is read again here while that is unknown."""
+        if self._live is not None:
+            await self._live.settle()
         async with self._noting:  # the minute's round and a confirmed change may meet here
             await self._note_risk()
 
@@ -138,14 +158,31 @@ class ReadinessDesk:
     async def _arm(self, sentence: str, cap: Decimal, unmet: tuple[str, ...], by: str) -> Tap:
         now = self._clock.now()
         made = Arming(self._account, cap, by, now, sentence, unmet)
-        text = f"Live trading on {self._account} is armed with a cap of {cap} USDT by {by}."
+        play = " (a demo: play money)" if self._is_demo else ""
+        text = f"Live trading on {self._account}{play} is armed with a cap of {cap} USDT by {by}."
         if unmet:
-            text += f" Overridden: {'; '.join(unmet)}."
-        told = f"{text} {self._live_bar}.".replace("..", ".") if self._live_bar else text
-        await self._journal.arm(made, [notices.system(f"armed:{self._account}:{now.isoformat()}", told)])
+            text += f" Overridden: {len(unmet)} of the checklist, recorded with it."  # the answer lists them
+        await self._record(made, text)
         log.warning("armed: account=%s cap=%s by=%s unmet=%d", self._account, cap, by, len(unmet))
-        honest = f" Nothing trades yet: {self._live_bar}." if self._live_bar else ""
-        return Tap(True, f"Recorded: armed with a cap of {cap} USDT.{honest}", unmet)
+        closed = self._live.closed_words() if self._live is not None else ""
+        honest = f" Entries are still closed: {closed}." if closed else ""
+        return Tap(True, f"Recorded: armed with a cap of {cap} USDT{play}.{honest}", unmet)
+
+    async def _record(self, made: Arming, text: str) -> None:
+        """Raises `JournalError`; it may have been written then, so that nothing counts as armed until it was
+        read again."""
+        told = [notices.system(f"armed:{self._account}:{made.at.isoformat()}", text)]
+        try:
+            await self._journal.arm(made, told)
+            if self._live is not None:
+                await self._live.bind()
+        except BaseException:
+            if self._live is not None:
+                self._live.doubt()
+            raise
+        if self._live is not None:
+            self._live.note(made)
+        self._on_armed(made)
 
     async def _doctor_lately(self) -> tuple[DoctorLine, ...]:
         now = self._clock.now()
@@ -179,9 +216,7 @@ class ReadinessDesk:
         )
 
     async def _live_record(self) -> arming.LiveRecord:
-        journal, account = self._journal, self._account
-        armings = await journal.armings(account)
-        armed = armings[-1] if armings else None
+        journal, account, armed = self._journal, self._account, await self.armed()
         since = armed.at if armed is not None else BEGINNING
         trades = await journal.closed_trades(account, since)
         return arming.LiveRecord(

@@ -2,6 +2,8 @@
 
 Laws:
 - Unknown is None or counts as its full R, never as nothing.
+- Under a capital cap the drawdown and what may still be lost are measured on the cap, as the breakers and
+  checks measure them; what is open and could be lost stays beside the whole equity.
 - The figures are those of one look at the account; `at` is when that was.
 """
 
@@ -93,6 +95,7 @@ def risk_of(facts: RiskFacts) -> RiskView:
         daily_left=_room(left_today(account, limits) if account is not None else None),
         drawdown_left=_room(left_down(account, limits) if account is not None else None),
         breakers=_with_use(facts.breakers, facts.readings),
+        cap=account.cap if account is not None else None,
         at=account.at if account is not None else facts.now,
     )
 

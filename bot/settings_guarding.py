@@ -189,6 +189,13 @@ class GuardingSettings:
         "A wider spread is not traded.",
         stricter=_LOWER,
     )
+    max_bar_drift_atr: Decimal = _sizing(
+        amount("0.1", "10"),
+        "1.5",
+        "1h ATR",
+        "An opinion is about closed bars: it is not acted on at a price further from their last close.",
+        stricter=_LOWER,
+    )
 
     rolling_loss_limit_percent: Decimal = _breaker(
         fraction("0.001", "0.5"),

@@ -115,6 +115,12 @@ class Settings(GuardingSettings):
         "Telegram proves itself with it on every webhook call.",
         is_secret=True,
     )
+    telegram_silence_minutes: int = _telegram(
+        whole(0, 1_440),
+        "30",
+        "min",
+        "Without any answer of Telegram for so long nothing is opened: you would not hear. 0: trade on.",
+    )
 
     exchange: str = _exchange(
         pattern(r"[a-z0-9]{2,40}", "a ccxt exchange id in lower case"),
@@ -136,7 +142,7 @@ class Settings(GuardingSettings):
     exchange_password: str | None = _exchange(
         secret(), None, "passphrase", "For live trading only, on exchanges that use one.", is_secret=True
     )
-    exchange_testnet: bool = _exchange(flag(), "false", "", "The exchange's own sandbox.", is_built=False)
+    exchange_testnet: bool = _exchange(flag(), "false", "", "The exchange's own sandbox.")
     exchange_url: str | None = _exchange(
         web_url("http", "https", is_origin=True),
         None,
@@ -150,7 +156,6 @@ class Settings(GuardingSettings):
         "URL",
         "Replaces scheme and host of every websocket address of the exchange.",
         fallback="the exchange's",
-        is_built=False,
     )
 
     anthropic_api_key: str | None = _key("Claude", aliases=("CLAUDE_API_KEY",))
@@ -246,7 +251,6 @@ class Settings(GuardingSettings):
         "USDT",
         "Live: the most equity that sizing counts on.",
         fallback="INITIAL_CAPITAL",
-        is_built=False,
     )
     scan_interval_seconds: int = _trading(
         whole(1, 86_400), "300", "s", "Pause between scans.", is_chat_editable=True
@@ -286,7 +290,7 @@ class Settings(GuardingSettings):
         _LOWER, whole(1, 20), "1", "positions", "Open at once, waiting cards included."
     )
     position_cooldown_minutes: int = _risk(
-        _HIGHER, whole(0, 10_080), "30", "min", "No new entry on a symbol after a close."
+        _HIGHER, whole(0, 10_080), "30", "min", "No new entry on a symbol after a close or a refused entry."
     )
     daily_loss_limit_percent: Decimal = _risk(
         _LOWER,

@@ -11,7 +11,7 @@ from core.ports import Clock
 @dataclass(frozen=True, slots=True)
 class Stage:
     account: str
-    """`paper`, `demo` or `live:EXCHANGE`; every row belongs to one."""
+    """`paper`, `demo`, `demo-live` or `live:EXCHANGE`; every row belongs to one."""
     is_paper: bool
     clock: Clock
     home: Path
@@ -19,8 +19,5 @@ class Stage:
     venue_name: str
     speed: float = 1.0
     """The clock's seconds per real second."""
-
-    @property
-    def is_demo(self) -> bool:
-        """Play money in a made-up or replayed market: evidence of nothing."""
-        return self.account == "demo"
+    is_demo: bool = False
+    """Play money in a made-up or replayed market: evidence of nothing."""

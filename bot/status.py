@@ -122,6 +122,8 @@ class StatusBoard:
             unsizeable=self.unsizeable,
             warnings=self.warnings,
             at=now,
+            foreign=self._kernel.adopter.views,
+            cap=account.cap if account else None,
         )
 
     def _positions(self) -> tuple[PositionView, ...]:
@@ -147,7 +149,8 @@ class StatusBoard:
         if gate.is_closed_by("pause"):
             return TradingState.PAUSED, gate.text
         if open_names:
-            return TradingState.HALTED, f"circuit breaker open: {', '.join(open_names)}"
+            told = (f"circuit breaker open: {', '.join(open_names)}", *gate.reasons)
+            return TradingState.HALTED, "; ".join(told)
         if gate.reasons:
             return TradingState.HALTED, gate.text
         if self._kernel.keeper.is_orange:
@@ -205,7 +208,7 @@ def _position_view(
         liquidation=position.liquidation,
         liquidation_distance=position.liquidation_distance(),
         r_now=position.unrealised / trade.risk_usd if trade.risk_usd > Decimal(0) else None,
-        opened_at=position.opened_at,
+        opened_at=min(trade.created_at, position.opened_at),  # a venue may tell of the last change
         stop_by=trade.stop_by,
         is_trailing=trade.is_trailing,
         targets_left=max(len(trade.targets) - targets_filled, 0),

@@ -36,6 +36,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bot.gate import People
+from bot.owner_line import INTRUDER, OwnerLine
 from core.errors import NotAllowed, Unknown
 from core.ports import ComponentHealth
 
@@ -46,7 +47,6 @@ POLL_S = 25
 """Long polling: Telegram answers at once when there is something."""
 WANTED = ["message", "callback_query"]
 """Everything else is never sent to us, and the gate would drop it."""
-CONFLICTS_BEFORE_ALARM = 3
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 MAX_AT_ONCE = 32
 """Updates handled at the same time; the rest wait at Telegram."""
@@ -153,14 +153,16 @@ class Polling:
         dispatcher: Dispatcher,
         alarm: Alarm | None = None,
         backoff_s: Sequence[float] = BACKOFF_S,
+        line: OwnerLine | None = None,
     ) -> None:
+        """`line` hears of every answer and of every conflict."""
         self._bot = bot
+        self._line = line or OwnerLine()
         self._backoff_s = backoff_s
         self._feeding = Feeding(bot, dispatcher)
         self._alarm = alarm
         self._offset: int | None = None
         self._failures = 0
-        self._conflicts = 0
         self._polled_at: float | None = None
         self._problem = ""
         self._asking: asyncio.Task[list[Update]] | None = None
@@ -185,8 +187,8 @@ class Polling:
 
     def health(self) -> ComponentHealth:
         age = self.age_s()
-        if self._conflicts:
-            return ComponentHealth("degraded", "another program uses this token", age)
+        if self._line.is_shared:
+            return ComponentHealth("degraded", INTRUDER, age)
         if age is None or age > STALE_S or self._failures:
             return ComponentHealth("down" if age is None or age > STALE_S else "degraded", self._problem, age)
         return ComponentHealth("ok", "polling", age)
@@ -223,9 +225,10 @@ class Polling:
     def _heard(self) -> None:
         if self._failures:
             log.info("telegram answers again: failures=%d", self._failures)
-        self._failures = self._conflicts = 0
+        self._failures = 0
         self._problem = ""
         self._polled_at = asyncio.get_running_loop().time()
+        self._line.answered()
 
     async def _failed(self, error: Exception) -> None:
         self._failures += 1
@@ -234,6 +237,8 @@ class Polling:
             log.warning("telegram out of reach: error=%s", self._problem)
         if isinstance(error, TelegramConflictError):
             await self._conflict(error)
+        elif isinstance(error, TelegramUnauthorizedError):
+            self._line.refused("Telegram does not know the token any more")
         wait = self._backoff_s[min(self._failures, len(self._backoff_s)) - 1]
         if isinstance(error, TelegramRetryAfter):
             wait = float(error.retry_after)
@@ -244,20 +249,18 @@ class Polling:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _conflict(self, error: TelegramConflictError) -> None:
-        self._conflicts += 1
-        text = SECOND_POLLER
+        is_news, text = self._line.conflict(), SECOND_POLLER
         if "webhook" in error.message.lower():
             try:
                 await prepare_polling(self._bot)
             except NotAllowed as foreign:
                 text = str(foreign)
             except Unknown:
-                return
-        if self._conflicts != CONFLICTS_BEFORE_ALARM:
-            return
-        log.error("telegram conflict: count=%d", self._conflicts)
-        if self._alarm is not None:
-            await self._alarm(text)
+                log.warning("whose webhook it is is unknown")
+        if is_news:
+            log.error("telegram conflict: another program uses the token")
+            if self._alarm is not None:
+                await self._alarm(text)
 
     def _readable(self, error: ClientDecodeError) -> list[Update] | None:
         """The updates of a batch that can be read, the others passed over once; None for no batch at all."""
@@ -310,6 +313,11 @@ class Webhook:
         hook = self._bot.set_webhook(self._url, secret_token=self._secret, allowed_updates=WANTED)
         await _asked(hook)
         self._problem = ""
+
+    async def is_ours(self) -> bool:
+        """Whether Telegram still calls us. Raises `Unknown` without an answer."""
+        hook = await _asked(self._bot.get_webhook_info())
+        return bool(self._problem) or hook.url == self._url
 
     async def stop(self) -> None:
         """The registration stays: what comes meanwhile waits at Telegram."""

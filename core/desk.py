@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from core.account_views import BalanceView, OrderView, SyncReport
 from core.journal import (
     AiFigures,
     Approval,
@@ -77,6 +78,32 @@ class PositionView:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignView:
+    """A position at the venue that no trade of ours stands for, and what adopting it would mean."""
+
+    symbol: str
+    side: Side
+    leverage: int
+    quantity: Decimal
+    entry: Decimal
+    mark: Decimal
+    unrealised: Decimal
+    """USDT, before exit fees."""
+    liquidation: Decimal
+    """0: there is none."""
+    stop: Decimal | None
+    """Where its stop would be placed; None: not known right now."""
+    loss_at_stop: Decimal | None
+    """USDT lost from the entry if that is hit, costs included; negative: a gain."""
+    exit_fee: Decimal | None
+    """USDT of closing it at the present price."""
+    warning: str = ""
+    """What adopting it would do at once; empty when nothing but the stop."""
+    ignored_by: str = ""
+    """Who said that it is to be left alone; empty while nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerView:
     name: str
     value: str
@@ -137,6 +164,10 @@ class StatusView:
     """(symbol, what would mend it) for those that the present equity cannot trade."""
     warnings: tuple[str, ...]
     at: datetime
+    foreign: tuple[ForeignView, ...] = ()
+    """Positions that are not ours."""
+    cap: Decimal | None = None
+    """USDT that sizes and limits count on at most; None on paper, or unknown."""
 
 
 EVERY_GATE = "all"
@@ -228,6 +259,8 @@ class RiskView:
     drawdown_left: Decimal | None
     breakers: tuple[BreakerView, ...]
     at: datetime
+    cap: Decimal | None = None
+    """Live: the most that trading may count on; 0 while it is unknown. None: no cap, or no look yet."""
 
 
 class StopMove(StrEnum):
@@ -305,8 +338,8 @@ class ReadinessView:
     """What the cap may rise to now; None: not yet."""
     next_cap_needs: tuple[str, ...]
     at: datetime
-    live_bar: str = ""
-    """Why nothing trades live even when it is armed; empty when it does."""
+    never: tuple[str, ...] = ()
+    """What stands against real money and no sentence goes past."""
 
     @property
     def is_ready(self) -> bool:
@@ -409,6 +442,8 @@ class DoctorLine:
     subject: str
     text: str
     mend: str = ""
+    can_be_set: bool = False
+    """`Desk.mend_account` would set it, while the account is flat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,6 +553,22 @@ class Desk(Protocol):
         """Pause, drop open cards, close everything."""
         ...
 
+    def foreign(self) -> tuple[ForeignView, ...]:
+        """Positions that are not ours, as the guard saw them last; from memory, at once."""
+        ...
+
+    async def adopt(self, symbol: str, by: str) -> Tap:
+        """Guards a foreign position as a trade from now on, with a stop."""
+        ...
+
+    async def close_foreign(self, symbol: str, by: str) -> Tap:
+        """Takes a foreign position over to close all of it at once."""
+        ...
+
+    async def ignore_foreign(self, symbol: str, by: str) -> Tap:
+        """No more word of it unless it turns or grows; it still blocks its symbol."""
+        ...
+
     async def pause(self, by: str) -> Tap: ...
 
     async def resume(self, by: str) -> Tap: ...
@@ -551,6 +602,20 @@ class Desk(Protocol):
     async def change_setting(self, name: str, text: str, by: str) -> Tap: ...
 
     async def doctor(self) -> tuple[DoctorLine, ...]: ...
+
+    async def orders(self) -> tuple[OrderView, ...]:
+        """Open ones of both kinds, as the venue shows them now."""
+        ...
+
+    async def balance(self) -> BalanceView: ...
+
+    async def sync(self, by: str) -> SyncReport:
+        """Reconciles journal and venue now; takes some seconds."""
+        ...
+
+    async def mend_account(self, by: str) -> Tap:
+        """Live: sets one-way mode and isolated margin, only while flat."""
+        ...
 
     def version(self) -> VersionView: ...
 

@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -279,9 +279,9 @@ class TradeJournal(Protocol):
     """The part that the executor and the guard need."""
 
     async def open_trade(
-        self, trade: Trade, plan: Plan, approval_id: str | None, by: str, notices: Sequence[Notice]
+        self, trade: Trade, plan: Plan | None, approval_id: str | None, by: str, notices: Sequence[Notice]
     ) -> bool:
-        """Records the trade and settles its approval as approved, together.
+        """Records the trade and settles its approval as approved, together. `plan` None: it is adopted.
 
         False, and nothing written, when the plan already has a trade, the approval is not claimed,
         or the symbol already has an open trade in this account.
@@ -289,6 +289,10 @@ class TradeJournal(Protocol):
         ...
 
     async def update_trade(self, trade: Trade, notices: Sequence[Notice] = ()) -> None: ...
+
+    async def tell(self, notices: Sequence[Notice]) -> None:
+        """Notices that change no row."""
+        ...
 
     async def open_trades(self, account: str) -> tuple[Trade, ...]: ...
 
@@ -298,6 +302,10 @@ class TradeJournal(Protocol):
 
     async def intentions(self, trade_id: str) -> tuple[Intention, ...]: ...
 
+    async def intended(self, client_ids: Collection[str]) -> frozenset[str]:
+        """Those of them that were ever intended."""
+        ...
+
     async def show_positions(
         self, account: str, positions: Sequence[tuple[Trade, Position]], at: datetime
     ) -> None:
@@ -306,6 +314,10 @@ class TradeJournal(Protocol):
 
     async def abandon_trade(self, trade: Trade, reason: str, at: datetime, notices: Sequence[Notice]) -> None:
         """An entry that never filled: the trade ends without history."""
+        ...
+
+    async def refused_entries(self, account: str, since: datetime) -> Mapping[str, datetime]:
+        """Symbol → when its last trade was abandoned whose entry the venue refused, not before `since`."""
         ...
 
     async def book(

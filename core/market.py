@@ -164,6 +164,9 @@ class Instrument:
     `tiers_assumed` is true."""
     tiers_assumed: bool = False
     is_active: bool = True
+    """It may be entered: it trades, and does not end within a week."""
+    trades_until: datetime | None = None
+    """When the venue ends trading in it and settles what is open; None while it told no such day."""
 
     def tier_for(self, notional: Decimal) -> Tier:
         """The bracket that holds `notional`; the last one above every cap."""

@@ -26,6 +26,10 @@ class NoticeKind(StrEnum):
     LIQUIDATION_LADDER = "liquidation_ladder"
     NAKED = "naked"
     OUTSIDE_CHANGE = "outside_change"
+    FOREIGN = "foreign"
+    """A position that is not ours, with the question what to do about it."""
+    ADOPTED = "adopted"
+    """A position that was found at the venue is guarded as a trade from now on."""
     BREAKER_TRIPPED = "breaker_tripped"
     BREAKER_CLEARED = "breaker_cleared"
     AI_DEGRADED = "ai_degraded"
@@ -45,6 +49,8 @@ CRITICAL = frozenset(
         NoticeKind.ENTRY_FAILED,
         NoticeKind.APPROVAL,
         NoticeKind.OUTSIDE_CHANGE,
+        NoticeKind.FOREIGN,
+        NoticeKind.ADOPTED,
     }
 )
 """These can't be switched off."""

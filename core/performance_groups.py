@@ -11,12 +11,12 @@ from core.money import ZERO
 from core.performance import Group
 from core.plan import Origin
 from core.statistics import mean_interval
-from core.trade import ClosedTrade
+from core.trade import ADOPTED, ClosedTrade
 
 MIN_TRADES_FOR_INTERVAL = 5
 """Below this an interval of a group is wider than anything that it could tell."""
 HOUR = "hour"
-RULES, MANUAL = "rules", "manual"
+RULES, MANUAL = "rules", Origin.MANUAL.value
 """Who stands for a trade that no adviser agreed to."""
 
 
@@ -30,7 +30,7 @@ def groups(trades: Sequence[ClosedTrade]) -> dict[str, tuple[Group, ...]]:
 
 def advisers_of(trade: ClosedTrade) -> tuple[str, ...]:
     """Those who agreed with the entry; by its origin where nobody was asked."""
-    fallback = MANUAL if trade.origin == Origin.MANUAL else RULES
+    fallback = trade.origin if trade.origin in (MANUAL, ADOPTED) else RULES
     return tuple(dict.fromkeys(trade.advisers)) or (fallback,)
 
 

@@ -73,7 +73,7 @@ class Plan:
     """gain_at_targets ÷ loss_at_stop."""
     score: ScoreTerms
     equity: Decimal
-    """Equity that sized it, USDT."""
+    """The whole account's when it was sized, USDT; under a capital cap less of it was counted on."""
     regime: Regime
     atr: Decimal | None
     """1h ATR, price units."""
@@ -95,6 +95,8 @@ class Plan:
     """Beta to BTC from 1h candles; None: unknown, counted as 1."""
     horizon_h: float | None = None
     """Hours that the agreeing advisers expect it to take; None: nobody said."""
+    bar_close: Decimal | None = None
+    """Close of the newest bar that was judged; None: unknown, and an opinion on it is not acted on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,18 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """The newest measurement of an exchange's clock."""
+
+    offset_s: float
+    """The exchange's clock minus ours."""
+    age_s: float
+    """Since it was measured, by the monotonic clock."""
+    stepped_s: float
+    """By how much our wall clock was set since then: by that much `offset_s` is out of date."""
+
+
 class Market(Protocol):
     """Live facts. Raises `Unknown`, `Throttled`, `BadMarketFacts`, `UnknownSymbol`."""
 
@@ -75,6 +87,11 @@ class Outcome:
 
 class Venue(Protocol):
     """Where positions live: live exchange, paper or simulation. Reads raise when they cannot know."""
+
+    @property
+    def attaches_stops(self) -> bool:
+        """Takes `OrderRequest.attached_stop`: the stop is there as soon as the entry fills."""
+        ...
 
     async def submit(self, request: OrderRequest) -> Outcome: ...
 

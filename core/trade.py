@@ -160,6 +160,8 @@ class IntentState(StrEnum):
     """The venue has it."""
     REFUSED = "refused"
     """The venue said no."""
+    THROTTLED = "throttled"
+    """The venue took nothing for now: it was asked too often. No word about the order itself."""
     DEAD = "dead"
     """Proven never to have arrived."""
 
@@ -213,6 +215,23 @@ class ExitReason(StrEnum):
     ADVISER = "adviser"
     BREAKER = "breaker"
     """A tripped breaker whose policy is to flatten."""
+    DELISTED = "delisted"
+    """The exchange was about to end trading in the symbol."""
+
+
+ADOPTED = "adopted"
+"""`origin` of a trade that began with a position found at the venue: no verdict of ours led to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What stands for the entry of an adopted trade: its position as it was when it was taken over."""
+
+    quantity: Decimal
+    entry: Decimal
+    """The venue's average price: profit and loss count from there."""
+    at: datetime
+    """By the venue's clock. What was filled up to then is in it, what is filled later is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +286,8 @@ class Trade:
     """Trips (`name:created_at`) whose policy was applied to this trade."""
     advisers: tuple[str, ...] = ()
     """Those whose opinion agreed with the entry."""
+    opening: Opening | None = None
+    """Of an adopted trade, which never sends an entry; None: its entry is our own order."""
 
     @property
     def planned_stop(self) -> Decimal:
@@ -297,6 +318,9 @@ class Seen:
     """How many looks in a row showed this position; conclusions need two."""
     watched_s: Mapping[str, float] = field(default_factory=dict)
     """Client id → seconds since this process began to look for the order, by a clock that nobody sets."""
+    bare_s: float = 0.0
+    """Seconds since this process was first shown the position without a stop that takes all of it, by the
+    same clock; 0 while one rests, whoever placed it."""
 
 
 @dataclass(frozen=True, slots=True)

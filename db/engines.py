@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class Limits:
 
 
 POOL_MIN, POOL_MAX = 2, 10
+PROGRESS_EVERY = 10_000
+"""SQLite's own steps between two looks at the time."""
 WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 FILE_PRAGMAS = (
@@ -96,6 +99,25 @@ def make_private_file(path: Path) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # a lock may go before we write
                 raise
+
+
+def check_whole(path: Path, limit_s: float) -> str:
+    """What SQLite finds wrong with the file; empty when nothing is, or when it could not be found out.
+
+    Reads with a connection of its own, so the file may be in use. What is locked, can't be opened or takes
+    longer than `limit_s` is no finding: the first ordinary read names such trouble.
+    """
+    until = time.monotonic() + limit_s
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)) as reading:
+            reading.set_progress_handler(lambda: time.monotonic() > until, PROGRESS_EVERY)
+            answer: str = reading.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        is_disk = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+        return str(error) if is_disk else ""
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if answer == "ok" else answer
 
 
 def postgresql_pair(address: Address, limits: Limits) -> tuple[AsyncEngine, AsyncEngine]:

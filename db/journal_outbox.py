@@ -16,7 +16,7 @@ from db.part import JournalPart
 from db.rows import NO_ACCOUNT, active_account, insert_new
 from db.tables_house import buttons, outbox, updates_seen
 
-OPENERS = (NoticeKind.ENTRY_SENT.value, NoticeKind.OPENED.value)
+OPENERS = (NoticeKind.ENTRY_SENT.value, NoticeKind.OPENED.value, NoticeKind.ADOPTED.value)
 UPDATE_MEMORY = timedelta(days=2)
 """Telegram redelivers an update for one day."""
 BUTTON_MEMORY = timedelta(days=30)

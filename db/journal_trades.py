@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from core.codec import to_text
 from core.errors import JournalError
@@ -28,6 +28,21 @@ CHANGE_OPEN_TRADE = update(trades).where(trades.c.id == bindparam("trade_id"), t
 INTENTIONS = (
     select(intentions).where(intentions.c.trade_id == bindparam("trade_id")).order_by(intentions.c.id)
 )
+INTENDED = select(intentions.c.client_id).where(
+    intentions.c.client_id.in_(bindparam("client_ids", expanding=True))
+)
+REFUSED_ENTRIES = (
+    select(trades.c.symbol, func.max(trades.c.ended_at).label("ended_at"))
+    .join(intentions, intentions.c.trade_id == trades.c.id)
+    .where(
+        trades.c.account == bindparam("account"),
+        trades.c.state == ABANDONED,
+        trades.c.ended_at >= bindparam("since"),
+        intentions.c.purpose == Purpose.ENTRY.value,
+        intentions.c.state == IntentState.REFUSED.value,
+    )
+    .group_by(trades.c.symbol)
+)
 ANY_POSITION = (
     select(active_position.c.symbol).where(active_position.c.account == bindparam("account")).limit(1)
 )
@@ -36,7 +51,7 @@ ANY_POSITION = (
 def open_trade(
     connection: Connection,
     trade: Trade,
-    plan: Plan,
+    plan: Plan | None,
     approval_id: str | None,
     by: str,
     notices: Sequence[Notice],
@@ -113,6 +128,11 @@ def abandon_trade(
     put_notices(connection, trade.account, notices, at)
 
 
+def refused_entries(connection: Connection, account: str, since: datetime) -> dict[str, datetime]:
+    found = connection.execute(REFUSED_ENTRIES, {"account": account, "since": since})
+    return {row.symbol: row.ended_at for row in found}
+
+
 def _state_of(connection: Connection, trade_id: str) -> str | None:
     return connection.execute(select(trades.c.state).where(trades.c.id == trade_id)).scalar_one_or_none()
 
@@ -155,6 +175,11 @@ def settle_intention(
 
 def intentions_of(connection: Connection, trade_id: str) -> tuple[Intention, ...]:
     return tuple(_intention(row) for row in connection.execute(INTENTIONS, {"trade_id": trade_id}))
+
+
+def intended(connection: Connection, client_ids: Collection[str]) -> frozenset[str]:
+    found = connection.execute(INTENDED, {"client_ids": list(client_ids)})
+    return frozenset(found.scalars())
 
 
 def _intention(row: Row[tuple[object, ...]]) -> Intention:
@@ -204,7 +229,7 @@ class TradePart(JournalPart):
     """`core.journal.TradeJournal`, without `book`."""
 
     async def open_trade(
-        self, trade: Trade, plan: Plan, approval_id: str | None, by: str, notices: Sequence[Notice]
+        self, trade: Trade, plan: Plan | None, approval_id: str | None, by: str, notices: Sequence[Notice]
     ) -> bool:
         return await self._write_fenced(lambda c: open_trade(c, trade, plan, approval_id, by, notices))
 
@@ -226,6 +251,9 @@ class TradePart(JournalPart):
     async def intentions(self, trade_id: str) -> tuple[Intention, ...]:
         return await self._read(lambda c: intentions_of(c, trade_id))
 
+    async def intended(self, client_ids: Collection[str]) -> frozenset[str]:
+        return await self._read(lambda c: intended(c, client_ids))
+
     async def show_positions(
         self, account: str, positions: Sequence[tuple[Trade, Position]], at: datetime
     ) -> None:
@@ -235,3 +263,6 @@ class TradePart(JournalPart):
 
     async def abandon_trade(self, trade: Trade, reason: str, at: datetime, notices: Sequence[Notice]) -> None:
         await self._write_fenced(lambda c: abandon_trade(c, trade, reason, at, notices))
+
+    async def refused_entries(self, account: str, since: datetime) -> Mapping[str, datetime]:
+        return await self._read(lambda c: refused_entries(c, account, since))

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func, select, text
 
 from core.errors import JournalError
 from db.backup import copy_sqlite
-from db.engines import Limits
+from db.engines import Limits, check_whole
 from db.schema import HEAD, create_everything, existing_tables, metadata, revision_of
 from db.session import AsyncDatabase, Database, open_database
 
@@ -30,6 +30,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 OLDER_REVISIONS: frozenset[str] = frozenset({"0001"})
 """Those that a migration leads away from; a test compares them with the scripts."""
 MIGRATION_LIMITS = Limits(statement_s=600)
+CHECK_LIMIT_S = 5.0
+"""A gigabyte or so is read in it."""
 
 
 class Found(StrEnum):
@@ -43,8 +45,10 @@ class Found(StrEnum):
 async def prepare(database: Database) -> Found:
     """Makes the schema right and says what it was before.
 
-    Raises `JournalError` for a database of a newer program and for one whose tables are not ours.
+    Raises `JournalError` for a database of a newer program, for one whose tables are not ours and for a
+    damaged file.
     """
+    await refuse_damaged(database)
     found = await database.read(examine)
     if found is Found.EMPTY:
         await _done_by_one_of_us(database, create_everything)
@@ -122,6 +126,22 @@ def row_counts(connection: Connection) -> dict[str, int]:
         name: connection.execute(select(func.count()).select_from(metadata.tables[name])).scalar_one()
         for name in sorted(metadata.tables)
     }
+
+
+async def refuse_damaged(database: Database, limit_s: float = CHECK_LIMIT_S) -> None:
+    """Before anything is read out of a SQLite file or written to it. Raises `JournalError`.
+
+    A file too large for the limit is taken as it is: starting to guard matters more.
+    """
+    if not isinstance(database, AsyncDatabase) or database.address.path is None:
+        return
+    path = database.address.path
+    wrong = " ".join((await asyncio.to_thread(check_whole, path, limit_s)).split())[:120]
+    if wrong:
+        raise JournalError(
+            f"the database file {path.name} is damaged ({wrong}); keep it, and put the newest of "
+            "backups/ in its place; positions at the exchange keep their stops meanwhile"
+        )
 
 
 def check_integrity(connection: Connection) -> None:

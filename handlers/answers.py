@@ -12,6 +12,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramRetryAfter
 from aiogram.types import BufferedInputFile, CallbackQuery, InlineKeyboardMarkup, Message
 
 from bot.cards import Card, caption, pages, plain, sentence
+from bot.cards_numbers import people
 from bot.keyboards import Choice, in_rows, keyboard, press
 from core.desk import Buttons, Tap
 from core.errors import PerpilotError
@@ -112,7 +113,7 @@ def failure(place: Place) -> Callable[[str], Coroutine[Any, Any, None]]:
 def told(tap: Tap) -> Card:
     """What a tap or a command did."""
     mark = "✅" if tap.is_done else "⛔"
-    return sentence(f"{mark} {tap.text}", *tap.reasons)
+    return sentence(f"{mark} {people(tap.text)}", *map(people, tap.reasons))
 
 
 async def offered(

@@ -90,7 +90,7 @@ def mode_of(text: str) -> Mode | None:
 def arming_of(text: str) -> tuple[str, Decimal | None]:
     """(the sentence as typed, the cap that may follow it)."""
     words = text.split()
-    if len(words) > 1 and _NUMBER.fullmatch(words[-1]):
+    if len(words) > 1 and any(letter.isdigit() for letter in words[-1]):  # the sentence itself has none
         return " ".join(words[:-1]), _positive(words[-1], "/golive I UNDERSTAND THE RISKS 200")
     return " ".join(words), None
 

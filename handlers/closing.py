@@ -59,7 +59,7 @@ def closing_router() -> Router:
 
     @router.message(named("panic"))
     async def panic(message: Message, desk: Desk, buttons: Buttons) -> None:
-        question = panic_question(_open(desk), where(desk), is_last=False)
+        question = panic_question(_open(desk), where(desk), False, _foreign(desk))
         keys = await offered(buttons, [Choice("🚨 Panic", "panic", {}, DANGER), LEAVE], user_id(message))
         await say(chat_of(message), question, keys)
 
@@ -75,6 +75,10 @@ def card_place(query: CallbackQuery) -> Place:
 def _open(desk: Desk) -> int:
     status = desk.status()
     return len(status.positions) + len(status.unseen)
+
+
+def _foreign(desk: Desk) -> list[str]:
+    return [view.symbol for view in desk.foreign()]
 
 
 async def ask_close(
@@ -118,7 +122,7 @@ async def _close_all(query: CallbackQuery, args: Mapping[str, str], office: Offi
 
 
 async def _panic(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
-    question = panic_question(_open(office.desk), where(office.desk), is_last=True)
+    question = panic_question(_open(office.desk), where(office.desk), True, _foreign(office.desk))
     choices = [Choice("🚨 Yes, everything, now", "panic_sure", {}, DANGER), LEAVE]
     await edit(card_of(query), question, await offered(office.buttons, choices, user_id(query), width=1))
     return "One more tap."

@@ -38,6 +38,8 @@ def positions_keys(desk: Desk) -> Keys:
         ]
     else:
         rows = [row for one in positions for row in position_rows(one)]
+    names = [coin(one.symbol) for one in desk.foreign()]
+    rows += [[look(f"👤 {name}, not mine", "foreign", name)] for name in names]
     return keyboard(*rows, [look("🔄 Refresh", "positions"), look("📊 Status", "status")])
 
 
@@ -48,7 +50,7 @@ async def show_position(query: CallbackQuery, symbol: str, desk: Desk) -> str | 
     if one is None:
         return f"There is no open position in {coin(symbol)}."
     keys = keyboard(*position_rows(one), [look("⬅️ All positions", "positions")])
-    await edit(card_of(query), positions_card(replace(view, positions=(one,), unseen=())), keys)
+    await edit(card_of(query), positions_card(replace(view, positions=(one,), unseen=(), foreign=())), keys)
     return None
 
 

@@ -22,6 +22,7 @@ from core.errors import PerpilotError
 from core.ports import Clock
 
 HOME = Path("data") / "demo"
+LIVE_HOME = Path("data") / "demo-live"
 CAPITAL = "1000"
 SCAN_S = "30"
 """Faster than usual, so that a newcomer sees something happen."""
@@ -33,27 +34,41 @@ WORLD = [sys.executable, "-m", "bot.demo.world"]
 
 def run_demo(options: argparse.Namespace) -> int:
     _say("Perpilot demo: everything here is simulated, no key, no account, no network.")
-    if options.fresh:
-        shutil.rmtree(HOME, ignore_errors=True)
+    if options.live and options.speed != 1:
+        raise PerpilotError("--live runs at the clock's own speed: an exchange waits for nobody")
+    home = LIVE_HOME if options.live else HOME
+    if options.fresh or options.live:  # the exchange starts anew, and so must what is known of it
+        shutil.rmtree(home, ignore_errors=True)
     with world(options) as addresses:
         if "error" in addresses:
             raise PerpilotError(addresses["error"])
         settings = load_settings(demo_environment(options, addresses), require=("telegram",))
-        stage = Stage("demo", True, demo_clock(options, addresses), HOME, "demo exchange", options.speed)
-        if (HOME / "perpilot.db").exists():
+        stage = demo_stage(options, addresses, home)
+        if (home / "perpilot.db").exists():
             _say("The account of an earlier demo goes on; its market starts anew (--fresh forgets it).")
         return run(settings, stage, lambda: _say(f"chat {addresses['page']}"), console_level="WARNING")
+
+
+def demo_stage(options: argparse.Namespace, addresses: Mapping[str, Any], home: Path) -> Stage:
+    account = "demo-live" if options.live else "demo"
+    clock = demo_clock(options, addresses)
+    return Stage(account, not options.live, clock, home, "demo exchange", options.speed, is_demo=True)
 
 
 def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) -> dict[str, str]:
     """Only the demo's own settings: nothing of `.env` reaches it."""
     coins = ",".join(symbol.removesuffix("USDT") for symbol in addresses["symbols"][:10])
+    home = LIVE_HOME if options.live else HOME
     return {
         "TELEGRAM_BOT_TOKEN": addresses["token"],
         "TELEGRAM_CHAT_ID": str(addresses["owner"]),
         "TELEGRAM_API_URL": addresses["telegram"],
         "EXCHANGE": "binanceusdm",
         "EXCHANGE_URL": addresses["exchange"],
+        "EXCHANGE_WS_URL": addresses["exchange_ws"],
+        "EXCHANGE_API_KEY": addresses["key"],
+        "EXCHANGE_SECRET": addresses["secret"],
+        "USE_PAPER_TRADING": "false" if options.live else "true",
         "SYMBOLS": coins,
         "ANTHROPIC_API_KEY": "demo-key-of-claude",
         "ANTHROPIC_BASE_URL": addresses["anthropic"],
@@ -64,7 +79,7 @@ def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) 
         "ENABLE_GROK": "true",
         "DEEPSEEK_API_KEY": "demo-key-of-deepseek",
         "DEEPSEEK_BASE_URL": addresses["deepseek"],
-        "DATABASE_URL": f"sqlite+aiosqlite:///{HOME / 'perpilot.db'}",
+        "DATABASE_URL": f"sqlite+aiosqlite:///{home / 'perpilot.db'}",
         "HTTP_PORT": "0",
         "INITIAL_CAPITAL": CAPITAL,
         "TRADING_MODE": "auto" if options.auto else "semi_auto",
@@ -87,6 +102,8 @@ def world(options: argparse.Namespace) -> Iterator[Mapping[str, Any]]:
     command += ["--speed", str(options.speed), "--origin-ms", str(time.time_ns() // 1_000_000)]
     if options.replay is not None:
         command += ["--replay", str(options.replay.resolve())]
+    if options.live:
+        command += ["--deposit", CAPITAL]
     if options.start_from is not None:
         command += ["--start-from", options.start_from]
     process = subprocess.Popen(  # noqa: S603 - our own module; its own session, so that Ctrl+C is the bot's

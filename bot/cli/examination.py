@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from bot import doctor
-from bot.assembly import LIVE_UNBUILT
+from bot.assembly_live import LiveSide
 from bot.settings import Settings
 from bot.stage import Stage
 from core.adapters.exchange.market import CcxtMarket
@@ -24,16 +24,33 @@ async def examine(settings: Settings, stage: Stage, notify: bool = False) -> tup
     """Every line, in the order in which they are needed."""
     lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
     lines += [await _database(settings, stage), *await _telegram(settings, notify)]
-    if not settings.use_paper_trading:
-        lines.append(DoctorLine(False, True, "live", LIVE_UNBUILT, "USE_PAPER_TRADING=true"))
     market = CcxtMarket(
-        settings.exchange, clock=stage.clock, url=settings.exchange_url, ws_url=settings.exchange_ws_url
+        settings.exchange,
+        clock=stage.clock,
+        url=settings.exchange_url,
+        ws_url=settings.exchange_ws_url,
+        testnet=settings.exchange_testnet,
     )
     try:
         lines += await _market_lines(market, settings)
+        if not settings.use_paper_trading:
+            lines += await _live_lines(market, settings, stage)
     finally:
         await market.close()
     return tuple(lines)
+
+
+async def _live_lines(market: CcxtMarket, settings: Settings, stage: Stage) -> list[DoctorLine]:
+    try:
+        live = LiveSide(settings, market, stage.clock)
+        await live.open()
+    except PerpilotError as error:
+        mend = "" if "USE_PAPER_TRADING" in str(error) else "USE_PAPER_TRADING=true"
+        return [DoctorLine(False, True, "live", str(error), mend)]
+    try:
+        return await live.doctor_lines()
+    finally:
+        await live.close()
 
 
 async def _database(settings: Settings, stage: Stage) -> DoctorLine:
@@ -66,7 +83,7 @@ async def _market_lines(market: CcxtMarket, settings: Settings) -> list[DoctorLi
         symbols = await _symbols(settings, market)
     except PerpilotError as error:
         return [*lines, DoctorLine(False, True, "symbols", str(error), "check SYMBOLS")]
-    equity = settings.initial_capital
+    equity = settings.initial_capital if settings.use_paper_trading else settings.live_capital_cap
     lines += await doctor.symbol_lines(symbols, market, settings, equity)
     return [*lines, doctor.profit_line(settings, equity)]
 

@@ -46,6 +46,11 @@ def _demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--from", dest="start_from", metavar="DATE", help="where the replay starts, YYYY-MM-DD")
     demo.add_argument("--speed", type=_speed, default=1.0, help="the clock's speed, 1 to 600 (default: 1)")
     demo.add_argument("--auto", action="store_true", help="trade without asking")
+    demo.add_argument(
+        "--live",
+        action="store_true",
+        help="the live path: real orders at the stand-in exchange, disarmed until /golive; always fresh",
+    )
     demo.add_argument("--fresh", action="store_true", help="forget earlier demos")
 
 

@@ -20,12 +20,15 @@ def stage_of(settings: Settings) -> Stage:
     """Paper and live are separate accounts; nothing mixes them."""
     if settings.use_paper_trading:
         return Stage("paper", True, SystemClock(), HOME, f"paper over {settings.exchange}")
-    account = f"live:{settings.exchange}"
-    return Stage(account, False, SystemClock(), HOME, settings.exchange)
+    where = f"{settings.exchange}:testnet" if settings.exchange_testnet else settings.exchange
+    return Stage(f"live:{where}", False, SystemClock(), HOME, where)
 
 
 def run_bot(env: Path) -> int:
-    settings = load_settings(environment(env), require=("telegram",))
+    environ = environment(env)
+    settings = load_settings(environ, require=("telegram",))
+    if not settings.use_paper_trading:
+        settings = load_settings(environ, require=("telegram", "exchange_keys"))
     return run(settings, stage_of(settings))
 
 

@@ -16,18 +16,23 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from bot.demo.ai import AiStandIn
 from bot.demo.exchange import ExchangeStandIn
 from bot.demo.exchange_answers import WEIGHT_LIMIT
+from bot.demo.exchange_signed import Credentials
 from bot.demo.market import Market, ScaledClock, SeededMarket
 from bot.demo.replay import ReplayMarket
 from bot.demo.replay_files import BadCandleFile
 from bot.demo.telegram import Control, Person, TelegramStandIn
+from bot.demo.world_exchange import exchange_controls
 
 OWNER = Person(id=1001, first_name="You")
 TOKEN = "1000000001:demo-token-of-the-local-stand-in"  # noqa: S105 - opens nothing but the stand-in
+KEY, SECRET = "demo-exchange-key", "demo-exchange-secret"
+"""Of the stand-in's one account; it exists where a deposit was named."""
 FIRST_PORT = 8090
 PORTS_TRIED = 20
 NUDGE_S = 20.0
@@ -77,14 +82,25 @@ async def play(options: argparse.Namespace) -> None:
     origin_ms = options.origin_ms or real_ms()
     clock = ScaledClock(origin_ms, options.speed) if options.speed != 1 else real_ms
     market = build_market(options, clock)
-    exchange = ExchangeStandIn(market, weight_limit=int(WEIGHT_LIMIT * max(options.speed, 1)))
+    exchange = ExchangeStandIn(
+        market,
+        weight_limit=int(WEIGHT_LIMIT * max(options.speed, 1)),
+        credentials=Credentials(KEY, SECRET) if options.deposit else None,
+        deposit=Decimal(options.deposit or 0),
+    )
     advisers = AiStandIn(seed=options.seed, latency_s=_latency(options.speed))
-    telegram = TelegramStandIn(TOKEN, OWNER, controls=market_controls(market))
+    controls = market_controls(market)
+    if options.deposit:
+        controls += exchange_controls(exchange)
+    telegram = TelegramStandIn(TOKEN, OWNER, controls=controls)
     await asyncio.gather(exchange.start(), advisers.start(), listen(telegram, options.port))
     addresses = {
         "page": telegram.page_url,
         "telegram": telegram.url,
         "exchange": exchange.url,
+        "exchange_ws": exchange.ws_url,
+        "key": KEY,
+        "secret": SECRET,
         "anthropic": advisers.anthropic_url,
         "openai": advisers.openai_url,
         "xai": advisers.xai_url,
@@ -136,6 +152,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--replay")
     parser.add_argument("--start-from")
     parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--deposit", default="")
     parser.add_argument("--origin-ms", type=int, default=0)
     return parser
 

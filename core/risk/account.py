@@ -1,4 +1,11 @@
-"""What must be known of the account before anything is risked. None means unknown, which refuses."""
+"""What must be known of the account before anything is risked. None means unknown, which refuses.
+
+Laws:
+- Under a capital cap the account is judged as if it had no more than that: sizes, margin and what may still
+  be lost are measured on the lesser of the two. So the worst of a day is a share of the cap, not of a wallet
+  that may be a hundred times as large.
+- Without a cap (paper) every figure is the account's own, to the last digit.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +46,8 @@ class Account:
     open_risks: tuple[OpenRisk, ...] = ()
     last_closed: Mapping[str, datetime] = field(default_factory=dict)
     """Symbol → when its last trade closed."""
+    last_refused: Mapping[str, datetime] = field(default_factory=dict)
+    """Symbol → when the venue last refused an entry in it; only as far back as the cooldown goes."""
     open_breakers: tuple[str, ...] = ()
     closed_to_entries: str = ""
     """Why no entry is allowed at all (paused, disarmed, a task died); empty when it is."""
@@ -48,14 +57,70 @@ class Account:
     """A breaker reopened and no trade since has earned the full size back."""
     earned_today: Decimal | None = None
     """USDT since 00:00 UTC, what was paid in or out not counted."""
+    cap: Decimal | None = None
+    """Live: the most USDT that trading may count on, `LIVE_CAPITAL_CAP` or what /golive made of it; 0 while
+    that cannot be read. None: no cap, as on paper."""
+    margin_held: Decimal = ZERO
+    """USDT bound by our open trades; only what is left of the cap is there for another."""
+
+    @property
+    def sizing_equity(self) -> Decimal | None:
+        """USDT that sizes and risks are fractions of; None: unknown. Under a cap the least of equity, wallet
+        and cap: neither an open gain nor money beyond the cap makes a trade larger."""
+        whole = self.uncapped_equity
+        return whole if whole is None or self.cap is None else min(whole, self.cap)
+
+    @property
+    def uncapped_equity(self) -> Decimal | None:
+        """What `sizing_equity` would be if only the cap were higher."""
+        if self.cap is None or self.equity is None:
+            return self.equity
+        return None if self.wallet is None else min(self.equity, self.wallet)
+
+    @property
+    def is_cap_binding(self) -> bool:
+        """More could be counted on if the cap were higher."""
+        whole = self.uncapped_equity
+        return self.cap is not None and whole is not None and self.cap < whole
+
+    @property
+    def sizing_available(self) -> Decimal | None:
+        """USDT that one more trade's margin and entry fee may take; None: unknown."""
+        if self.cap is None or self.available is None:
+            return self.available
+        return min(self.available, self.cap - self.margin_held)
 
     @property
     def drawdown(self) -> Decimal | None:
-        """Fraction below the peak; None: unknown."""
-        if self.equity is None or self.peak is None or not self.peak > 0:
-            return None
-        return max((self.peak - self.equity) / self.peak, ZERO)
+        """Fraction below the peak, as the breaker measures it; None: unknown."""
+        return lost_share(self.peak, self.equity, self.cap)
+
+    @property
+    def sizing_words(self) -> str:
+        """`sizing_equity` by the name of what bounds it, for reasons."""
+        if self.sizing_equity is None:
+            return "equity unknown"
+        kind = "the capital cap" if self.is_cap_binding else "equity"
+        return f"{kind} {self.sizing_equity:.2f}"
 
     @property
     def open_risk(self) -> Decimal:
         return sum((risk.loss_at_stop for risk in self.open_risks), ZERO)
+
+
+def bounded(baseline: Decimal, cap: Decimal | None) -> Decimal:
+    """What a loss since `baseline` is a fraction of: the lesser of it and the cap."""
+    return baseline if cap is None else min(baseline, cap)
+
+
+def lost_share(baseline: Decimal | None, equity: Decimal | None, cap: Decimal | None) -> Decimal | None:
+    """Fraction lost since `baseline`, 0 when it grew, above 1 where more than the cap is gone.
+
+    The one measure of breakers, drawdown tiers and budgets. None: unknown, as under a cap of 0.
+    """
+    if baseline is None or equity is None:
+        return None
+    if not (baseline.is_finite() and equity.is_finite() and (cap is None or cap.is_finite())):
+        return None
+    base = bounded(baseline, cap)
+    return max((baseline - equity) / base, ZERO) if base > 0 else None

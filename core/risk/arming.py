@@ -4,6 +4,9 @@ Laws:
 - The exact sentence, or nothing. What does not hold needs the other sentence, and is recorded with it.
 - The first cap is at most LIVE_CAPITAL_CAP. No rise is more than twofold, whatever the sentence.
 - The cap may always be lowered.
+- What no sentence goes past (a key that may take money out, an account that cannot be used) refuses both. A
+  key whose rights are unknown is gone past by the override alone; that stays on the record, also through a
+  lowered cap, and a rise while they are unknown needs it again.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from decimal import Decimal
 from core.growth import SAME, drawdown, grown
 from core.journal import Arming, EquityPoint
 from core.money import ZERO
+from core.risk.account import lost_share
 from core.trade import ClosedTrade, ExitReason
 
 SENTENCE = "I UNDERSTAND THE RISKS"
@@ -25,6 +29,8 @@ STAGE_DAYS = 14
 STAGE_TRADES = 10
 STAGE_DRAWDOWN = 0.20
 """SPEC 5."""
+UNKNOWN_KEY = "the key's rights are not proven"
+"""How an item about such a key begins; on the record it is the proof that a person went past it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,18 @@ class Ruling:
     reasons: tuple[str, ...] = ()
 
 
+def overrides_unknown_key(armed: Arming | None) -> bool:
+    """A person went past a key whose rights are unknown."""
+    return armed is not None and bool(_unknown_key(armed))
+
+
 def rise_needs(record: LiveRecord) -> tuple[str, ...]:
     """What is missing before the cap may rise without the override; empty: nothing."""
     if record.armed is None:
         return ("live trading is not armed yet",)
     held = record.now - record.armed.at
     net = sum((trade.net_pnl for trade in record.trades), ZERO)
-    fall = drawdown(grown(record.curve, record.curve[0].equity)).deepest if record.curve else 0.0
+    fall = _deepest(record.curve, record.armed.cap)
     liquidated = sum(trade.exit_reason is ExitReason.LIQUIDATED for trade in record.trades)
     unprotected = sum(trade.exit_reason is ExitReason.UNPROTECTED for trade in record.trades)
     naked = max(record.naked, unprotected)
@@ -88,16 +99,29 @@ def next_cap(record: LiveRecord) -> Decimal | None:
     return None if rise_needs(record) else record.armed.cap * LARGEST_STEP
 
 
-def rule(sentence: str, wanted: Decimal | None, unmet: tuple[str, ...], record: LiveRecord) -> Ruling:
-    """`unmet`: items of the checklist that do not hold. `wanted`: the cap asked for, if any."""
+def rule(
+    sentence: str,
+    wanted: Decimal | None,
+    unmet: tuple[str, ...],
+    record: LiveRecord,
+    never: tuple[str, ...] = (),
+) -> Ruling:
+    """`unmet`: items of the checklist that do not hold. `wanted`: the cap asked for, if any. `never`: what no
+    sentence goes past."""
     if sentence not in (SENTENCE, OVERRIDE):
-        right = SENTENCE if not (unmet if record.armed is None else rise_needs(record)) else OVERRIDE
+        needs = unmet if record.armed is None else _needs_of_rise(unmet, record)
+        right = OVERRIDE if needs else SENTENCE
         return Ruling(refusal=f"Nothing was armed: the sentence must be exactly {right}")
     if wanted is not None and not (wanted.is_finite() and wanted > 0):
         return Ruling(refusal=f"Nothing was armed: the cap {wanted} must be above 0.")
+    if record.armed is not None and wanted is not None and wanted < record.armed.cap:
+        return Ruling(wanted, _unknown_key(record.armed))
+    if never:
+        text = f"Nothing was armed: {len(never)} reasons stand against it, and no sentence goes past them."
+        return Ruling(refusal=text, reasons=never)
     if record.armed is None:
         return _first(sentence, wanted, unmet, record)
-    return _again(sentence, wanted, record, record.armed)
+    return _again(sentence, wanted, unmet, record, record.armed)
 
 
 def _first(sentence: str, wanted: Decimal | None, unmet: tuple[str, ...], record: LiveRecord) -> Ruling:
@@ -111,18 +135,50 @@ def _first(sentence: str, wanted: Decimal | None, unmet: tuple[str, ...], record
     return Ruling(cap, unmet)
 
 
-def _again(sentence: str, wanted: Decimal | None, record: LiveRecord, armed: Arming) -> Ruling:
+def _again(
+    sentence: str, wanted: Decimal | None, unmet: tuple[str, ...], record: LiveRecord, armed: Arming
+) -> Ruling:
     if wanted is None or wanted == armed.cap:
-        text = f"Nothing changed: it is armed with a cap of {armed.cap} USDT already. Name another cap."
-        return Ruling(refusal=text)
-    if wanted < armed.cap:
-        return Ruling(wanted)
+        return _same(sentence, unmet, armed)
     most = armed.cap * LARGEST_STEP
     if wanted > most:
         text = f"Nothing changed: the cap may at most double, from {armed.cap} to {most}, not to {wanted}."
         return Ruling(refusal=text)
-    needs = rise_needs(record)
+    needs = _needs_of_rise(unmet, record)
     if needs and sentence != OVERRIDE:
         text = f"Nothing changed: the cap may not rise yet. Only {OVERRIDE} goes past this."
         return Ruling(refusal=text, reasons=needs)
     return Ruling(wanted, needs)
+
+
+def _same(sentence: str, unmet: tuple[str, ...], armed: Arming) -> Ruling:
+    """Nothing to change but what the record says of a key that became unknown since."""
+    unknown = tuple(text for text in unmet if text.startswith(UNKNOWN_KEY))
+    if not unknown or overrides_unknown_key(armed):
+        text = f"Nothing changed: it is armed with a cap of {armed.cap} USDT already. Name another cap."
+        return Ruling(refusal=text)
+    if sentence != OVERRIDE:
+        text = f"Nothing changed: {UNKNOWN_KEY}. Only {OVERRIDE} goes past this."
+        return Ruling(refusal=text, reasons=unknown)
+    return Ruling(armed.cap, unknown)
+
+
+def _needs_of_rise(unmet: tuple[str, ...], record: LiveRecord) -> tuple[str, ...]:
+    return (*rise_needs(record), *(text for text in unmet if text.startswith(UNKNOWN_KEY)))
+
+
+def _unknown_key(armed: Arming) -> tuple[str, ...]:
+    return tuple(text for text in armed.unmet if text.startswith(UNKNOWN_KEY))
+
+
+def _deepest(curve: Sequence[EquityPoint], cap: Decimal) -> float:
+    """Largest fall of the stage: of its peak, or of the cap where that is the lesser."""
+    if not curve:
+        return 0.0
+    deepest, peak = drawdown(grown(curve, curve[0].equity)).deepest, curve[0]
+    for point in curve:
+        if point.unit_price > peak.unit_price:
+            peak = point
+        lost = lost_share(peak.at_size(point.units), point.equity, cap)
+        deepest = max(deepest, float(lost) if lost is not None else 0.0)
+    return deepest

@@ -3,6 +3,8 @@
 Laws:
 - Loss is realised and unrealised together. No deposit hides it and no withdrawal makes it: every baseline
   that comes in here is scaled by what was paid in and out since, so that fractions are time-weighted.
+- Under a capital cap a loss is a fraction of the cap where that is the lesser: of a cap of 100 in a wallet of
+  10,000 a daily limit of 10 % is 10 USDT.
 - Loss breakers and technical ones are apart: an exchange that stutters is no lost money.
 - Unknown trips nothing and clears nothing. The checks refuse on unknown equity themselves, and prices that
   do not come any more have a breaker of their own.
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.money import ZERO
+from core.risk.account import lost_share
 from core.risk.limits import Limits
 from core.trade import ClosedTrade
 
@@ -74,6 +76,8 @@ class Health:
     """Since the last 15-minute close, in 15-minute ATR."""
     funding: Gauge = UNKNOWN
     """|Fraction of the notional| per eight hours."""
+    cap: Decimal | None = None
+    """Live: the most that trading may count on; None: no cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ TABLE = (
     Breaker(
         DAILY_LOSS,
         "Daily loss",
-        lambda health: _fall(health.day_opening, health.equity),
+        lambda health: _fall(health.day_opening, health),
         lambda limits: limits.daily_loss,
         _percent,
         lambda limits: "at 00:00 UTC",
@@ -130,7 +134,7 @@ TABLE = (
     Breaker(
         ROLLING_LOSS,
         "Loss of 24 hours",
-        lambda health: _fall(health.day_ago, health.equity),
+        lambda health: _fall(health.day_ago, health),
         lambda limits: limits.breakers.rolling_loss,
         _percent,
         lambda limits: "when the loss of the last 24 hours is back inside the limit",
@@ -148,7 +152,7 @@ TABLE = (
     Breaker(
         DRAWDOWN,
         "Drawdown",
-        lambda health: _fall(health.peak, health.equity),
+        lambda health: _fall(health.peak, health),
         lambda limits: limits.max_drawdown,
         _percent,
         lambda limits: "",
@@ -263,8 +267,7 @@ def losses_in_a_row(trades: Sequence[ClosedTrade], since: datetime | None) -> in
     return count
 
 
-def _fall(start: Decimal | None, equity: Decimal | None) -> Gauge:
+def _fall(start: Decimal | None, health: Health) -> Gauge:
     """Fraction lost since `start`; 0 when it grew."""
-    if start is None or equity is None or not (start.is_finite() and equity.is_finite() and start > 0):
-        return UNKNOWN
-    return Gauge(max((start - equity) / start, ZERO))
+    lost = lost_share(start, health.equity, health.cap)
+    return UNKNOWN if lost is None else Gauge(lost)

@@ -15,7 +15,7 @@ from core.market import Regime, Side
 from core.money import ONE, ZERO, floor_to
 from core.opinion import Verdict
 from core.plan import Origin
-from core.risk.account import Account
+from core.risk.account import Account, bounded
 from core.risk.limits import Limits
 
 DUST = Decimal("1e-12")
@@ -122,7 +122,8 @@ def beta_weight(beta: Decimal | None) -> Decimal:
 
 def side_risk(side: Side, beta: Decimal | None, account: Account, limits: Limits) -> SideRisk | None:
     """None where nothing that counts is open on that side: one trade alone is bounded by its own risk."""
-    if account.equity is None:
+    equity = account.sizing_equity
+    if equity is None:
         return None
     taken = sum(
         (risk.loss_at_stop * beta_weight(risk.beta) for risk in account.open_risks if risk.side is side), ZERO
@@ -130,18 +131,20 @@ def side_risk(side: Side, beta: Decimal | None, account: Account, limits: Limits
     if not taken:
         return None
     share = max(ONE, limits.same_direction_share * limits.max_open_positions)
-    return SideRisk(taken, share * limits.risk_per_trade * account.equity, beta_weight(beta))
+    return SideRisk(taken, share * limits.risk_per_trade * equity, beta_weight(beta))
 
 
 def left_today(account: Account, limits: Limits) -> Decimal | None:
     """USDT that may still be lost before the daily breaker trips; None: unknown."""
-    if account.equity is None or account.day_opening is None:
-        return None
-    return limits.daily_loss * account.day_opening - (account.day_opening - account.equity)
+    return _left(account.day_opening, limits.daily_loss, account)
 
 
 def left_down(account: Account, limits: Limits) -> Decimal | None:
     """The same for the drawdown."""
-    if account.equity is None or account.peak is None:
+    return _left(account.peak, limits.max_drawdown, account)
+
+
+def _left(baseline: Decimal | None, limit: Decimal, account: Account) -> Decimal | None:
+    if account.equity is None or baseline is None:
         return None
-    return limits.max_drawdown * account.peak - (account.peak - account.equity)
+    return limit * bounded(baseline, account.cap) - (baseline - account.equity)

@@ -15,6 +15,7 @@ from core.market import Side
 from core.money import floor_to
 from core.plan import _SEAL, Cleared, Origin, Plan, Reason, Refused
 from core.risk import soundness, standing
+from core.risk.analysed import bars_still_hold
 from core.risk.case import EARLIEST_S, Case, Check
 from core.risk.ceilings import share_left, size_ceilings
 from core.risk.margin import distance, room
@@ -59,7 +60,7 @@ def _stop_in_place(case: Case) -> Iterator[Reason]:
 
 
 def _loss_bounded(case: Case) -> Iterator[Reason]:
-    plan, limits, equity = case.plan, case.limits, case.account.equity
+    plan, limits, equity = case.plan, case.limits, case.account.sizing_equity
     if equity is None or not equity > 0:
         return  # reported by `standing.equity_known`
     if not plan.loss_at_stop > 0:
@@ -70,13 +71,13 @@ def _loss_bounded(case: Case) -> Iterator[Reason]:
         yield Reason(
             "loss_at_stop",
             f"loss at stop {plan.loss_at_stop:.2f} is over RISK_PER_TRADE "
-            f"{limits.risk_per_trade} of equity {equity:.2f}",
+            f"{limits.risk_per_trade} of {case.account.sizing_words}",
         )
     if not plan.loss_at_stop <= equity * limits.max_trade_loss:
         yield Reason(
             "loss_at_stop",
             f"loss at stop {plan.loss_at_stop:.2f} is over MAX_TRADE_LOSS_PERCENT "
-            f"{limits.max_trade_loss} of equity {equity:.2f}",
+            f"{limits.max_trade_loss} of {case.account.sizing_words}",
         )
 
 
@@ -96,19 +97,21 @@ def _leverage_bounded(case: Case) -> Iterator[Reason]:
 
 
 def _margin_bounded(case: Case) -> Iterator[Reason]:
-    plan, account = case.plan, case.account
-    if account.equity is not None and not plan.margin <= account.equity * case.limits.position_size:
+    plan, account, equity = case.plan, case.account, case.account.sizing_equity
+    if equity is not None and not plan.margin <= equity * case.limits.position_size:
         yield Reason(
             "margin",
             f"margin {plan.margin:.2f} is over POSITION_SIZE_PERCENT {case.limits.position_size} "
-            f"of equity {account.equity:.2f}",
+            f"of {account.sizing_words}",
         )
     fee = entry_fee(plan.notional, case.instrument)
-    if account.available is not None and not plan.margin + fee <= account.available:
+    available = account.sizing_available
+    if available is not None and not plan.margin + fee <= available:
+        under = "" if available == account.available else f" under the capital cap {account.cap:.2f}"
         yield Reason(
             "margin",
             f"margin {plan.margin:.2f} and the entry fee {fee:.2f} are over the available "
-            f"{account.available:.2f}",
+            f"{available:.2f}{under}",
         )
 
 
@@ -134,7 +137,7 @@ def _venue_minimums(case: Case) -> Iterator[Reason]:
 
 def _mend_of_size(case: Case) -> str:
     """For this very plan's stop and leverage; empty where the size is not what stands in the way."""
-    plan, equity = case.plan, case.account.equity
+    plan, equity = case.plan, case.account.sizing_equity
     if equity is None or not (plan.stop > 0 and plan.leverage >= 1):
         return ""
     least, rules = smallest_quantity(case.instrument, min(plan.entry, case.quote.mark)), case.instrument
@@ -258,5 +261,6 @@ CHECKS: tuple[Check, ...] = (
     standing.cooled_down,
     _facts_fresh,
     _price_near,
+    bars_still_hold,
     _judged_well,
 )

@@ -112,6 +112,8 @@ class Limits:
     slippage: Decimal = Decimal("0.0005")
     """Expected between trigger and fill, fraction of price, each way."""
     max_spread: Decimal = Decimal("0.002")
+    max_bar_drift_atr: Decimal = Decimal("1.5")
+    """1h ATR: an opinion is not acted on at a price further than this from the last bar that it is about."""
     max_quote_age_s: float = 60.0
     max_bars_age_s: float = 1350.0
     """1.5 bars of 15 minutes since the newest close used."""

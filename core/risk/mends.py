@@ -1,7 +1,7 @@
 """What would have to be otherwise for the venue's smallest order to fit: settings with values, or an equity.
 
 A refusal for size names these. Each value is worked out for the smallest order and rounded so that it really
-allows it.
+allows it. Where the capital cap is what binds, the cap is named: no equity would help.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from core.market import Instrument, Side
 from core.money import CENT, ONE, ceil_to
-from core.risk.account import Account
+from core.risk.account import Account, bounded
 from core.risk.ceilings import left_down, left_today, side_risk
 from core.risk.limits import Limits
 from core.risk.sizing import Ticket, entry_fee, loss_at, smallest_quantity
@@ -62,9 +62,11 @@ def mend(
 
     Equity known and above 0. `share` is what the ceilings leave of a size.
     """
-    assert account.equity is not None, "unknown equity is refused before size is"
-    by_size = size_mend(small, account.equity, limits, share, is_manual=is_manual)
-    if by_size.startswith("equity"):
+    equity = account.sizing_equity
+    assert equity is not None, "unknown equity is refused before size is"
+    uncapped = account.uncapped_equity if account.is_cap_binding else None
+    by_size = size_mend(small, equity, limits, share, is_manual=is_manual, uncapped=uncapped)
+    if equity_needed(small, equity, limits, share) is not None:
         return by_size
     by_account = account_mends(small.with_headroom(), side, beta, account, limits)
     return " and ".join(filter(None, (by_size, *by_account)))
@@ -74,22 +76,24 @@ def account_mends(
     small: Smallest, side: Side, beta: Decimal | None, account: Account, limits: Limits
 ) -> Iterator[str]:
     """Where open risk and losses so far leave too little room, though the account is large enough."""
-    on_side = side_risk(side, beta, account, limits)
-    if on_side is not None and account.equity is not None:
+    on_side, equity = side_risk(side, beta, account, limits), account.sizing_equity
+    if on_side is not None and equity is not None:
         needed = on_side.taken + small.loss * on_side.weight
         if needed > on_side.cap:
-            yield _direction_mend(needed / (limits.risk_per_trade * account.equity), limits)
+            yield _direction_mend(needed / (limits.risk_per_trade * equity), limits)
     at_stake = account.open_risk + small.loss
     for name, limit, start, left in (
         ("DAILY_LOSS_LIMIT_PERCENT", limits.daily_loss, account.day_opening, left_today(account, limits)),
         ("MAX_DRAWDOWN_PERCENT", limits.max_drawdown, account.peak, left_down(account, limits)),
     ):
-        if start is not None and left is not None and start > 0 and at_stake > left:
-            value = _up(limit + (at_stake - left) / start)
+        if start is not None and left is not None and bounded(start, account.cap) > 0 and at_stake > left:
+            value = _up(limit + (at_stake - left) / bounded(start, account.cap))
             yield f"{name}={value}" if value <= LARGEST_BUDGET else "less open risk"
-    bound = small.margin + small.fee
+    bound, free = small.margin + small.fee, account.sizing_available
     if account.available is not None and bound > account.available:
         yield f"{ceil_to(bound, CENT)} USDT of available margin"
+    elif free is not None and bound > free:
+        yield cap_mend(account.margin_held + bound)
 
 
 def _direction_mend(trades: Decimal, limits: Limits) -> str:
@@ -101,25 +105,49 @@ def _direction_mend(trades: Decimal, limits: Limits) -> str:
     return f"MAX_OPEN_POSITIONS={places}"
 
 
-def size_mend(
-    small: Smallest, equity: Decimal, limits: Limits, share: Decimal = ONE, *, is_manual: bool = False
-) -> str:
-    """The settings, with values, under which the smallest order fits; an equity where no setting would do.
+def cap_mend(needed: Decimal) -> str:
+    """Before live trading was armed the setting decides, from then on the chat; a rise is at most twofold."""
+    amount = f"{needed.to_integral_value(ROUND_CEILING):f}"
+    return f"a capital cap of {amount} USDT (LIVE_CAPITAL_CAP={amount}, once armed: /golive with CAP)"
 
-    `share` is what the ceilings leave of a size. Empty where they hold already.
-    """
+
+def equity_needed(small: Smallest, equity: Decimal, limits: Limits, share: Decimal = ONE) -> Decimal | None:
+    """USDT without which no setting would do; None where a setting does."""
     loss, margin = small.with_headroom().loss, small.with_headroom().margin
     bound = margin + small.with_headroom().fee
     budget = min(limits.daily_loss, limits.max_drawdown)
-    if not (
+    if (
         equity > 0
         and loss <= equity * limits.max_trade_loss * share
         and loss <= equity * budget
         and bound <= equity
     ):
-        allowed = min(min(limits.risk_per_trade, limits.max_trade_loss) * share, budget)
-        needed = max(loss / allowed, margin / limits.position_size, bound)
-        return f"equity of {needed.to_integral_value(ROUND_CEILING):f} USDT"
+        return None
+    allowed = min(min(limits.risk_per_trade, limits.max_trade_loss) * share, budget)
+    return max(loss / allowed, margin / limits.position_size, bound)
+
+
+def size_mend(
+    small: Smallest,
+    equity: Decimal,
+    limits: Limits,
+    share: Decimal = ONE,
+    *,
+    is_manual: bool = False,
+    uncapped: Decimal | None = None,
+) -> str:
+    """The settings, with values, under which the smallest order fits; an equity where no setting would do.
+
+    `share` is what the ceilings leave of a size; `uncapped`: what `equity` would be under a higher capital
+    cap, None where no cap binds. Empty where they hold already.
+    """
+    loss, margin = small.with_headroom().loss, small.with_headroom().margin
+    needed = equity_needed(small, equity, limits, share)
+    if needed is not None:
+        by_equity = f"equity of {needed.to_integral_value(ROUND_CEILING):f} USDT"
+        by_cap = cap_mend(needed) if uncapped is not None else ""
+        is_there = uncapped is not None and needed <= uncapped
+        return " and ".join(filter(None, (by_cap, "" if is_there else by_equity)))
     risk, parts = min(_up(loss / (equity * share)), limits.max_trade_loss), []
     if is_manual:
         parts.append(f"a risk of {risk * 100:.2f} %")

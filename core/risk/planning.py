@@ -19,9 +19,9 @@ from math import isfinite, isnan, nan
 
 from core.market import Instrument, Quote, Side
 from core.money import ONE, ZERO, NotFinite, ceil_to, exact, floor_to, nearest_to
-from core.opinion import Features
 from core.plan import Origin, Plan, Reason, Target
 from core.risk.account import Account
+from core.risk.analysed import known
 from core.risk.ceilings import Ceiling, LossCap, loss_caps, share_left, size_ceilings
 from core.risk.idea import Idea, funding_cost
 from core.risk.limits import Limits
@@ -131,13 +131,14 @@ def _outline(idea: Idea, entry: Decimal, equity: Decimal, now: datetime) -> Plan
         score=idea.score,
         equity=equity,
         regime=idea.features.regime,
-        atr=_atr(idea.features),
+        atr=known(idea.features.frames[STRUCTURE_FRAME].atr),
         verdict=idea.verdict,
         created_at=now,
         bar_closed_at=idea.features.bar_closed_at,
         decision_id=idea.decision_id,
         beta=idea.beta,
         horizon_h=idea.horizon_h,
+        bar_close=known(idea.features.close),
     )
 
 
@@ -148,9 +149,10 @@ def _filled(
     funding = funding_cost(idea, limits)
     ticket = Ticket(idea.side, outline.entry, outline.stop, quote.mark, funding)
     ceilings = size_ceilings(idea.origin, idea.verdict, idea.features.regime, account, limits)
-    caps = [_risk(idea, outline.equity, share_left(ceilings), limits)]
+    equity = max(account.sizing_equity or ZERO, ZERO)
+    caps = [_risk(idea, equity, share_left(ceilings), limits)]
     caps += loss_caps(idea.side, idea.beta, account, limits)
-    purse = Purse(max(outline.equity, ZERO) * limits.position_size, account.available)
+    purse = Purse(equity * limits.position_size, account.sizing_available)
     size = fitted(ticket, caps, purse, idea.leverage_wanted, instrument, limits)
     levelled = replace(
         outline,
@@ -158,7 +160,7 @@ def _filled(
         leverage=size.leverage,
         funding_cost=funding,
         size_share=share_left(ceilings),
-        notes=(*_ceiling_notes(ceilings), *size.notes),
+        notes=(*_cap_notes(account), *_ceiling_notes(ceilings), *size.notes),
     )
     sized = _sized(levelled, size.quantity, instrument, limits)
     return replace(sized, full_size_loss=sized.loss_at_stop)
@@ -169,7 +171,12 @@ def _risk(idea: Idea, equity: Decimal, share: Decimal, limits: Limits) -> LossCa
     most = min(idea.risk, limits.max_trade_loss)
     if idea.origin is Origin.SCAN:
         most = min(most, limits.risk_per_trade)
-    return LossCap(max(equity, ZERO) * most * share, "the risk of one trade")
+    return LossCap(equity * most * share, "the risk of one trade")
+
+
+def _cap_notes(account: Account) -> Iterable[str]:
+    if account.is_cap_binding:
+        yield f"sized on the capital cap of {account.cap:.2f} USDT, not on the whole equity"
 
 
 def _ceiling_notes(ceilings: Iterable[Ceiling]) -> Iterable[str]:
@@ -292,11 +299,6 @@ def _away(side: Side, price: Decimal, tick: Decimal) -> Decimal:
 def _outer(side: Side, one: Decimal, other: Decimal) -> Decimal:
     """The stop that is further from the entry."""
     return min(one, other) if side is Side.LONG else max(one, other)
-
-
-def _atr(features: Features) -> Decimal | None:
-    atr = features.frames[STRUCTURE_FRAME].atr
-    return exact(atr) if atr is not None and isfinite(atr) and atr > 0 else None
 
 
 def _number(value: float | None) -> float:

@@ -5,11 +5,12 @@ Laws:
 - Demo and replay never count, whatever their figures.
 - A change that raises risk restarts the count: from the day after it, nothing older is evidence.
 - What could not be counted does not hold.
+- An adopted trade is no evidence: somebody else opened it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,10 +20,11 @@ from core.growth import SAME, drawdown, grown
 from core.journal import BreakerEvent, DayCount, EquityPoint
 from core.money import ZERO
 from core.performance import Performance, performance
+from core.risk.arming import UNKNOWN_KEY
 from core.risk.limits import Limits
 from core.risk.success import Span, due_breakers, success_figures, uptime
 from core.statistics import mean_interval
-from core.trade import ClosedTrade
+from core.trade import ADOPTED, ClosedTrade
 
 WEEKS_NEEDED = 4
 TRADES_NEEDED = 30
@@ -32,6 +34,9 @@ DAY_UPTIME = 0.95
 """SPEC 5."""
 RISK_RAISED, ERRORS, FAILED_HEALTH, LOST_DATABASE = "risk_raised", "errors", "failed_health", "lost_database"
 """Names of `DayCount`."""
+
+KEY = "key"
+"""Subject of the doctor's line on what the exchange's key may do."""
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
@@ -96,7 +101,11 @@ def weeks_counted(found: Sequence[WeekFigures]) -> int:
 def checklist(evidence: Evidence, counted: int) -> tuple[ReadinessItem, ...]:
     """Every item with its relation and both values. `counted`: weeks that count."""
     since = counts_from(evidence.opened_at, evidence.counts)
-    trades = [trade for trade in evidence.trades if since is not None and trade.opened_at >= since]
+    trades = [
+        trade
+        for trade in evidence.trades
+        if since is not None and trade.opened_at >= since and trade.origin != ADOPTED
+    ]
     curve = [point for point in evidence.curve if since is not None and point.at >= since]
     result = performance(trades, (), evidence.initial)
     return (
@@ -110,6 +119,7 @@ def checklist(evidence: Evidence, counted: int) -> tuple[ReadinessItem, ...]:
         _profit_item(result, evidence.ai_cost),
         _drawdown_item(curve),
         _doctor_item(evidence.doctor),
+        *_key_item(evidence.doctor),
     )
 
 
@@ -183,10 +193,20 @@ def _drawdown_item(curve: Sequence[EquityPoint]) -> ReadinessItem:
 
 
 def _doctor_item(doctor: Sequence[DoctorLine]) -> ReadinessItem:
-    wrong = [line for line in doctor if line.is_needed and not line.is_ok]
+    wrong = [line for line in doctor if line.is_needed and not line.is_ok and line.subject != KEY]
     if not doctor:
         return ReadinessItem("doctor", "the doctor was not asked", False)
     if not wrong:
         return ReadinessItem("doctor", "the doctor finds nothing wrong that trading needs", True)
     named = "; ".join(f"{line.subject}: {line.text}" for line in wrong)
     return ReadinessItem("doctor", f"the doctor must be green, {len(wrong)} wrong: {named}", False)
+
+
+def _key_item(doctor: Sequence[DoctorLine]) -> Iterator[ReadinessItem]:
+    """An item of its own: the record of an override must name it. None on paper, where no key is asked."""
+    lines = [line for line in doctor if line.subject == KEY and line.is_needed]
+    wrong = "; ".join(line.text for line in lines if not line.is_ok)
+    if wrong:
+        yield ReadinessItem("key", f"{UNKNOWN_KEY}: {wrong}", False)
+    elif lines:
+        yield ReadinessItem("key", "; ".join(line.text for line in lines), True)

@@ -20,7 +20,7 @@ from core.risk.breakers import (
     Reading,
 )
 from core.risk.limits import Limits, Policy
-from core.trade import ClosedTrade
+from core.trade import ADOPTED, ClosedTrade
 
 BY_CLOCK = (DAILY_LOSS, CONSECUTIVE_LOSSES)
 """These reopen at a time that is known when they trip, whatever their gauge says."""
@@ -82,10 +82,11 @@ def is_probing(event: BreakerEvent | None, trades: Sequence[ClosedTrade]) -> boo
     """Reopened, and no trade since has earned the full size back.
 
     `event`: the breaker's newest resolved one. A trade counts that was opened after the reopening and
-    closed with a net gain.
+    closed with a net gain, and not one that was adopted.
     """
     if event is None or event.resolved_at is None or event.name not in BY_NAME:
         return False
     if not BY_NAME[event.name].is_loss:
         return False
-    return not any(trade.net_pnl > 0 and trade.opened_at >= event.resolved_at for trade in trades)
+    own = (trade for trade in trades if trade.origin != ADOPTED)
+    return not any(trade.net_pnl > 0 and trade.opened_at >= event.resolved_at for trade in own)

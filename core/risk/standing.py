@@ -6,11 +6,14 @@ Like every check, each yields its reasons with both numbers and repairs nothing;
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from core.plan import Origin, Reason
+from core.risk.account import Account
 from core.risk.breakers import title_of
 from core.risk.case import EARLIEST_S, Case
 from core.risk.ceilings import left_down, left_today, share_left, side_risk, size_ceilings
+from core.risk.limits import Limits
 
 
 def entries_allowed(case: Case) -> Iterator[Reason]:
@@ -29,6 +32,8 @@ def equity_known(case: Case) -> Iterator[Reason]:
             yield Reason("equity", f"{name} is unknown")
         elif name == "equity" and not value > 0:
             yield Reason("equity", f"equity {value} is not above 0")
+    if account.cap is not None and not account.cap > 0:
+        yield Reason("equity", "the capital cap of live trading is unknown")
     age = (case.now - account.at).total_seconds()
     if not EARLIEST_S <= age <= case.limits.max_quote_age_s:
         yield Reason(
@@ -64,7 +69,7 @@ def drawdown_bearable(case: Case) -> Iterator[Reason]:
 
 def size_within_ceilings(case: Case) -> Iterator[Reason]:
     """What the size was cut to when the plan was drawn may be too much now."""
-    plan, limits, equity = case.plan, case.limits, case.account.equity
+    plan, limits, equity = case.plan, case.limits, case.account.sizing_equity
     ceilings = size_ceilings(plan.origin, plan.verdict, plan.regime, case.account, limits)
     if not ceilings or equity is None or case.account.drawdown is None or not plan.quantity > 0:
         return  # unknown figures are reported by their own checks
@@ -103,13 +108,14 @@ def same_direction(case: Case) -> Iterator[Reason]:
 
 
 def cooled_down(case: Case) -> Iterator[Reason]:
-    closed = case.account.last_closed.get(case.plan.symbol)
-    if closed is None:
-        return
-    passed = (case.now - closed).total_seconds()
-    if not passed >= case.limits.cooldown_s:
-        yield Reason(
-            "cooldown",
-            f"{case.plan.symbol} closed {passed / 60:.0f} min ago, "
-            f"POSITION_COOLDOWN_MINUTES {case.limits.cooldown_s / 60:.0f}",
-        )
+    yield from too_soon(case.plan.symbol, case.account, case.limits, case.now)
+
+
+def too_soon(symbol: str, account: Account, limits: Limits, now: datetime) -> Iterator[Reason]:
+    """After a close, and after an entry that the venue refused: it would refuse the next one as well."""
+    ends = {"closed": account.last_closed.get(symbol)}
+    ends["had its entry refused by the exchange"] = account.last_refused.get(symbol)
+    for what, at in ends.items():
+        if at is not None and not (passed := (now - at).total_seconds()) >= limits.cooldown_s:
+            limit = f"POSITION_COOLDOWN_MINUTES {limits.cooldown_s / 60:.0f}"
+            yield Reason("cooldown", f"{symbol} {what} {passed / 60:.0f} min ago, {limit}")

@@ -16,6 +16,7 @@ from core.market import Instrument
 from core.money import ZERO, ceil_to, exact, floor_to, nearest_to
 from core.plan import Reason
 from core.risk.account import Account
+from core.risk.ceilings import left_down, left_today
 from core.risk.limits import Limits
 from core.risk.margin import distance, profit, room, slipped
 from core.trade import Position, Trade
@@ -136,13 +137,13 @@ def _distance(held: Held, stop: Decimal) -> Iterator[Reason]:
 
 
 def _loss(held: Held, stop: Decimal, account: Account) -> Iterator[Reason]:
-    equity, loss, most = account.equity, loss_of(held, stop), held.limits.max_trade_loss
+    equity, loss, most = account.sizing_equity, loss_of(held, stop), held.limits.max_trade_loss
     if equity is None or not equity > 0:
         yield Reason("equity", "equity is unknown, so what may be risked is too")
     elif not loss <= equity * most:
         yield Reason(
             "loss_at_stop",
-            f"loss at stop {loss:.2f} is over MAX_TRADE_LOSS_PERCENT {most} of equity {equity:.2f}",
+            f"loss at stop {loss:.2f} is over MAX_TRADE_LOSS_PERCENT {most} of {account.sizing_words}",
         )
 
 
@@ -163,24 +164,22 @@ def _liquidation(held: Held, stop: Decimal) -> Iterator[Reason]:
 
 def _budgets(held: Held, stop: Decimal, account: Account) -> Iterator[Reason]:
     """All that is open, this position with its new stop, must fit into what may still be lost."""
-    equity, opening, peak = account.equity, account.day_opening, account.peak
-    if equity is None or opening is None or peak is None:
+    today, down = left_today(account, held.limits), left_down(account, held.limits)
+    if today is None or down is None:
         yield Reason("daily_budget", "what may still be lost today is unknown")
         return
-    symbol, limits = held.trade.symbol, held.limits
+    symbol = held.trade.symbol
     others = sum((one.loss_at_stop for one in account.open_risks if one.symbol != symbol), ZERO)
     at_stake = others + _loss_from_now(held, stop)
-    left_today = limits.daily_loss * opening - (opening - equity)
-    if not at_stake <= left_today:
+    if not at_stake <= today:
         yield Reason(
             "daily_budget",
-            f"open risk with this stop {at_stake:.2f} is over the {left_today:.2f} left of the daily limit",
+            f"open risk with this stop {at_stake:.2f} is over the {today:.2f} left of the daily limit",
         )
-    left_down = limits.max_drawdown * peak - (peak - equity)
-    if not at_stake <= left_down:
+    if not at_stake <= down:
         yield Reason(
             "drawdown_budget",
-            f"open risk with this stop {at_stake:.2f} is over the {left_down:.2f} left of the drawdown limit",
+            f"open risk with this stop {at_stake:.2f} is over the {down:.2f} left of the drawdown limit",
         )
 
 

@@ -3,6 +3,8 @@
 Laws:
 - Breakers that were due are worked out from the trades and the equity curve, not from what tripped.
 - A stop was planned for every trade that its stop should have ended, and filled only where its own order did.
+- Adopted trades, whose size and entry were somebody else's, count where guarding is judged (stops,
+  liquidations), not where trading is.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from core.money import ZERO
 from core.performance import performance
 from core.risk.breakers import CONSECUTIVE_LOSSES, DAILY_LOSS, DRAWDOWN
 from core.risk.limits import Limits
-from core.trade import ClosedTrade, ExitReason
+from core.trade import ADOPTED, ClosedTrade, ExitReason
 
 TASKS = ("scanner", "guard")
 """Both must run."""
@@ -76,6 +78,7 @@ def success_figures(
     real = (event for event in trips if event.resolved_at != event.created_at)
     tripped = [event for event in real if span.start <= event.created_at < span.end]
     others = sum(event.name not in RECOMPUTED for event in tripped)
+    own = [trade for trade in ended if trade.origin != ADOPTED]
     by_stop = sum(trade.exit_reason in BY_STOP for trade in ended)
     return WeekFigures(
         title=span.title,
@@ -84,9 +87,9 @@ def success_figures(
         errors_a_day=counts.get("errors", 0) / days,
         failed_health=counts.get("failed_health", 0),
         lost_database=counts.get("lost_database", 0),
-        trades=len(ended),
-        realised_reward_risk=performance(ended, (), initial).average_reward_risk,
-        largest_loss_share=max((_share_lost(trade, curve, initial) for trade in ended), default=None),
+        trades=len(own),
+        realised_reward_risk=performance(own, (), initial).average_reward_risk,
+        largest_loss_share=max((_share_lost(trade, curve, initial) for trade in own), default=None),
         stops_planned=by_stop + sum(trade.exit_reason in STOP_MISSED for trade in ended),
         stops_filled=by_stop,
         breakers_due=sum(span.start <= at < span.end for at in due) + others,

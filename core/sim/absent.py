@@ -15,6 +15,10 @@ class AbsentVenue:
     def __init__(self, why: str) -> None:
         self._why = why
 
+    @property
+    def attaches_stops(self) -> bool:
+        return False
+
     async def submit(self, request: OrderRequest) -> Outcome:
         return Outcome(Result.NOT_ALLOWED, detail=self._why)
 

@@ -95,6 +95,10 @@ class SimVenue:
 
     # ------------------------------------------------------------ the Venue port
 
+    @property
+    def attaches_stops(self) -> bool:
+        return False
+
     async def prepare(self, symbol: str, leverage: int) -> int:
         if leverage < 1:
             raise NotAllowed(f"leverage {leverage} must be at least 1")

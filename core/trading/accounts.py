@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -72,7 +72,9 @@ class AccountKeeper:
         gate: EntryGate,
         account: str,
         watch: MarketWatch,
+        capital: Callable[[], Decimal | None] = lambda: None,
     ) -> None:
+        """`capital`: `Account.cap`, asked at every look."""
         self._venue = venue
         self._journal = journal
         self._clock = clock
@@ -80,6 +82,7 @@ class AccountKeeper:
         self._gate = gate
         self.account = account
         self._watch = watch
+        self._capital = capital
         self._flows = Flows(venue, journal, watch.failures, account)
         self._baselines = Baselines(journal, self._flows, account)
         self._book = BreakerBook(journal, account)
@@ -117,11 +120,13 @@ class AccountKeeper:
         market = await self._watch.look(trade.symbol for trade in trades)
         async with self._judging:
             recent = await self._recently()
+            refused = await self._refused(now)
             equity, levels = await self._levels(sight, state, now)
-            health = self._health(equity, levels, sight, market, trades, recent, now)
+            cap = self._capital()  # asked late: a cap that was lowered meanwhile holds at once
+            health = self._health(equity, levels, sight, market, trades, recent, cap, now)
             await self._judge(health, recent, now)
-        known = self._account(sight, trades, cards, recent, state, equity, levels, without_card, now)
-        self.last_account = known
+        known = self._account(sight, trades, cards, recent, state, equity, levels, cap, without_card, now)
+        self.last_account = known = replace(known, last_refused=refused)
         return known
 
     async def open_trades(self) -> tuple[Trade, ...]:
@@ -216,6 +221,11 @@ class AccountKeeper:
             self._recent = found
         return found
 
+    async def _refused(self, now: datetime) -> Mapping[str, datetime]:
+        return await self._journal.refused_entries(
+            self.account, now - timedelta(seconds=self._limits().cooldown_s)
+        )
+
     # ------------------------------------------------------------ measuring
 
     async def _levels(
@@ -250,6 +260,7 @@ class AccountKeeper:
         market: MarketGauges,
         trades: Sequence[Trade],
         recent: Sequence[ClosedTrade],
+        cap: Decimal | None,
         now: datetime,
     ) -> Health:
         streak_from = self._book.resolved_at(breakers.CONSECUTIVE_LOSSES)
@@ -265,6 +276,7 @@ class AccountKeeper:
             failed_calls=Gauge(Decimal(self._watch.failures.count(window_s))),
             price_move=market.price_move,
             funding=market.funding,
+            cap=cap,
         )
 
     def _liquidation(
@@ -304,6 +316,7 @@ class AccountKeeper:
         state: AccountState,
         equity: Decimal | None,
         levels: Levels,
+        cap: Decimal | None,
         without_card: str | None,
         now: datetime,
     ) -> Account:
@@ -330,6 +343,8 @@ class AccountKeeper:
             foreign_symbols=frozenset(p.symbol for p in foreign),
             is_probing=any(standing.is_probing for standing in self.standings),
             earned_today=levels.earned_today,
+            cap=cap,
+            margin_held=sum((_margin_of(trade, sight) for trade in trades), ZERO),
         )
 
 
@@ -343,6 +358,12 @@ def _trade_risk(trade: Trade, sight: Sight | None, slippage: Decimal) -> OpenRis
     leaving = trade.cost / 2 if trade.cost > 0 else ASSUMED_FEE + slippage
     loss = max(fall, ZERO) + leaving * trade.stop * position.quantity
     return OpenRisk(trade.symbol, trade.side, loss, beta=trade.beta)
+
+
+def _margin_of(trade: Trade, sight: Sight | None) -> Decimal:
+    """What was planned while its position is unseen."""
+    position = sight.position(trade) if sight is not None else None
+    return trade.quantity * trade.entry_reference / trade.leverage if position is None else position.margin
 
 
 def _card_risk(card: Approval) -> OpenRisk:

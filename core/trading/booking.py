@@ -18,9 +18,32 @@ from core.trade import (
     StopBy,
     Trade,
 )
+from core.trading.ids import client_id, is_ours
 
 STOPPED_BY = {StopBy.BREAK_EVEN: ExitReason.BREAK_EVEN, StopBy.TRAILING: ExitReason.TRAILING}
 """What a filled stop is called; any other is the stop."""
+
+
+def opening_fills(trade: Trade) -> tuple[Fill, ...]:
+    """What stands for the entry of an adopted trade; nothing for any other.
+
+    Without a fee: what was paid before is not this trade's.
+    """
+    opening = trade.opening
+    if opening is None:
+        return ()
+    return (
+        Fill(
+            id=f"opening-{trade.id}",
+            client_id=client_id(trade.account, trade.id, Purpose.ENTRY, 0),
+            symbol=trade.symbol,
+            side=trade.entry_side,
+            quantity=opening.quantity,
+            price=opening.entry,
+            fee=ZERO,
+            at=opening.at,
+        ),
+    )
 
 
 def closed_trade(
@@ -88,7 +111,14 @@ def exit_reason(trade: Trade, exits: Sequence[Fill], intents: Sequence[Intention
         case Purpose.EXIT:
             return trade.exit_reason or ExitReason.OWNER
         case _:
-            return ExitReason.OUTSIDE
+            return _old_order_reason(trade, last) if is_ours(last.client_id) else ExitReason.OUTSIDE
+
+
+def _old_order_reason(trade: Trade, last: Fill) -> ExitReason:
+    """Of an order of ours that was sent before the trade was adopted: its purpose is in no journal."""
+    gained = (last.price - trade.entry_reference) * trade.side.sign > 0
+    protected_a_gain = (trade.stop - trade.entry_reference) * trade.side.sign > 0
+    return ExitReason.TARGET if gained and not protected_a_gain else ExitReason.STOP
 
 
 def _stop_reason(trade: Trade, stop: Intention | None) -> ExitReason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.notice import Notice
 from core.trade import Intention, IntentState, OrderStatus, Purpose, Seen, Trade
 from core.trading import notices
+from core.trading.ids import is_ours
 
 
 def outside_changes(
@@ -23,7 +24,7 @@ def outside_changes(
         text = f"{trade.symbol}: its stop was cancelled on the venue; it is placed again"
         told.append(notices.outside_change(f"{trade.id}:stop:{intention.attempt}", text, trade.id))
     ours = {i.request.client_id for i in intents}
-    strangers = [fill for fill in seen.fills if fill.client_id not in ours]
+    strangers = [fill for fill in seen.fills if fill.client_id not in ours and not is_ours(fill.client_id)]
     if strangers:
         held = intention.request.quantity
         text = f"{trade.symbol}: the position was changed on the venue to {held}; its stop follows"

@@ -24,6 +24,7 @@ from core.opinion import Abstention, Decider, Features, Flags, Opinion, Panel, S
 from core.plan import Cleared, Decision, Origin, Plan, Reason, Refused, ScoreTerms, StayOut
 from core.ports import AdviserPanel, Clock, Market
 from core.risk.account import Account
+from core.risk.analysed import LEFT_BARS, idea_left_behind
 from core.risk.checks import Case, examine
 from core.risk.idea import Idea
 from core.risk.limits import Limits
@@ -105,7 +106,11 @@ async def decide(
 
         idea = idea_of(verdict, features, circle.account, trail.id, rules)
         outcome = await plan_and_examine(idea, circle, await look(), rules, flags, candles[FRAME])
-        return trail.stay("structure", outcome) if isinstance(outcome, Reason) else trail.end(outcome)
+        if isinstance(outcome, Reason):
+            if outcome.check == LEFT_BARS:
+                return trail.stay("data", outcome)
+            return trail.stay("structure", outcome)
+        return trail.end(outcome)
     except UnknownSymbol as error:
         return trail.stay("symbol", Reason("symbol", str(error)))
     except (Unknown, Throttled, BadMarketFacts, NotAllowed) as error:
@@ -174,10 +179,14 @@ async def plan_and_examine(
 ) -> Cleared[Plan] | Refused | Reason:
     """Draws the plan at the live price, scores it and runs every check.
 
-    `hourly`: the symbol's closed 1h bars. A `Reason` where structure leaves no place for a stop.
+    `hourly`: the symbol's closed 1h bars. A `Reason` where structure leaves no place for a stop, and where
+    the price has left the bars that an opinion is about.
     """
     idea = replace(idea, beta=await _beta(circle, hourly))
     quote = await circle.market.quote(idea.symbol)
+    left = idea_left_behind(idea, quote, rules.limits)
+    if left is not None:
+        return left
     instrument = await circle.market.instrument(idea.symbol)
     plan = draw(idea, quote, instrument, account, rules.limits, circle.clock.now())
     if isinstance(plan, Reason):

@@ -15,6 +15,10 @@ class EntryGate:
     def open(self, name: str) -> None:
         self._reasons.pop(name, None)
 
+    def reason(self, name: str) -> str:
+        """Empty where `name` does not keep entries closed."""
+        return self._reasons.get(name, "")
+
     def is_closed_by(self, name: str) -> bool:
         return name in self._reasons
 

@@ -4,6 +4,7 @@ Laws:
 - Nothing is submitted that was not recorded first. If recording fails, nothing is sent.
 - An entry starts only from `Cleared[Plan]`, and leaves only while entries are open.
 - No request is repeated here: repetition is a decision of `next_step`, after a look.
+- What has left is heard out: its answer is recorded even if whoever asked is gone by then.
 - A read that fails ends the round; nothing is concluded from it.
 - A symbol is held for one round at a time, never while waiting: a wish to close always gets in between.
 """
@@ -15,23 +16,21 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from core.errors import JournalError, NotAllowed, PerpilotError, Throttled, Unknown
+from core.errors import JournalError, NotAllowed, PerpilotError, Throttled
 from core.journal import ApprovalState, TradeJournal
 from core.market import Instrument
 from core.notice import Notice
 from core.opinion import Stance
 from core.plan import Cleared, Plan
-from core.ports import Clock, Market, Outcome, Result, Venue
+from core.ports import Clock, Market, Venue
 from core.risk.breakers import title_of
 from core.risk.limits import Limits
 from core.trade import (
     ExitReason,
     Intention,
-    IntentState,
-    Order,
     Purpose,
     Seen,
     StopBy,
@@ -39,8 +38,10 @@ from core.trade import (
     Want,
 )
 from core.trading import booking, moving, notices
+from core.trading.attached import attached_stop
 from core.trading.changes import outside_changes
 from core.trading.entries import EntryGate
+from core.trading.executor_requests import Requests
 from core.trading.laddering import targets_filled
 from core.trading.lifecycle import next_step
 from core.trading.looking import Looker
@@ -87,7 +88,7 @@ async def _nothing_first() -> None:
     """Where no day's figures are kept."""
 
 
-class Executor:
+class Executor(Requests):
     """Brings every open trade one round nearer to what is wanted. One round per symbol at a time."""
 
     def __init__(
@@ -106,23 +107,16 @@ class Executor:
     ) -> None:
         """`failed` hears of every call of the venue or market that broke a round off, `booked` of every
         booking, also of one whose writing failed; `begin_day` fixes the day's opening equity before one."""
-        self._venue = venue
-        self._journal = journal
+        super().__init__(venue, journal, clock, gate, failed)
         self._market = market
-        self._clock = clock
         self._limits = limits
-        self._gate = gate
         self._account = account
         self._open_breakers = open_breakers
-        self._failed = failed
         self._booked = booked
         self._begin_day = begin_day
         self._looker = Looker(venue, market, clock)
         self._locks: dict[str, asyncio.Lock] = {}
         self._instruments: dict[str, Instrument] = {}
-        self._unrecorded: dict[str, tuple[str, IntentState, str]] = {}
-        """Client id → trade id, state and note that the journal did not take."""
-        self._cancelled: dict[str, datetime] = {}
         self._unsettled: set[str] = set()
         self._filled: dict[str, int] = {}
         """Trade id → targets that the newest look showed filled."""
@@ -134,11 +128,6 @@ class Executor:
     def busy(self, symbol: str) -> AbstractAsyncContextManager[None]:
         """Held while one symbol is acted on."""
         return self._locks.setdefault(symbol, asyncio.Lock())
-
-    @property
-    def has_unrecorded(self) -> bool:
-        """An answer could not be written down: entries must stop."""
-        return bool(self._unrecorded)
 
     def known_instrument(self, symbol: str) -> Instrument | None:
         """As the newest round read it; None before the first."""
@@ -201,7 +190,8 @@ class Executor:
         try:
             step = await self._rounds(trade)
         except Throttled:
-            self._unsettled.discard(trade.id)  # haste would only lengthen it
+            if self._looker.was_covered(trade.id):
+                self._unsettled.discard(trade.id)  # haste would only lengthen it
             raise
         except PerpilotError as error:
             self._failed(error)
@@ -230,7 +220,7 @@ class Executor:
         raise PerpilotError(f"{trade.symbol}: {MAX_LOOKS} looks did not bring {trade.id} to rest")
 
     async def _round(self, trade: Trade) -> Step:
-        """One look and the one step that follows from it."""
+        """One look and the one step that follows from it; and the exit, where that step was to want it."""
         scene = await self._scene(trade)
         if scene is None:
             return Rest()
@@ -239,6 +229,13 @@ class Executor:
             return Wait("a cancellation is on its way")
         if not isinstance(step, Rest | Wait):
             await self._perform(step, scene)
+        if isinstance(step, Send) and step.intention.purpose is Purpose.ENTRY:
+            await self._cover_at_once(scene, step.intention)
+        if isinstance(step, WantClosed):  # the same look says how to leave: another would only cost time
+            scene = replace(scene, trade=_closing(scene.trade, step.reason))
+            step = next_step(scene.trade, scene.intents, scene.seen, scene.rules, scene.now)
+            if isinstance(step, Send):
+                await self._perform(step, scene)
         return step
 
     async def _scene(self, trade: Trade) -> Scene | None:
@@ -255,8 +252,12 @@ class Executor:
         scene = Scene(noted, intents, seen, rules, self._clock.now())
         parts = closed_parts(scene, self._told_parts.keys())
         if noted != current or parts:
-            await self._journal.update_trade(noted, parts)
-            self._told_parts.update((order_of(part), noted.id) for part in parts)
+            try:
+                await self._journal.update_trade(noted, parts)
+                self._told_parts.update((order_of(part), noted.id) for part in parts)
+            except JournalError as error:  # a peak proves nothing, and keeps no stop back
+                log.warning("a sight is not recorded: trade=%s error=%s", noted.id, error)
+                scene = replace(scene, trade=current)
         self._filled[noted.id] = targets_filled(scene)
         return scene
 
@@ -360,6 +361,7 @@ class Executor:
             exits=limits.exits,
             exit_cost=instrument.taker_fee + limits.slippage,
             entries_closed=self._entries_closed(),
+            attaches_stops=self._venue.attaches_stops,
         )
 
     async def _current(self, trade: Trade) -> Trade | None:
@@ -408,77 +410,13 @@ class Executor:
         await self._journal.update_trade(moved, [notices.stop_moved(moved, said, scene.now)])
         return text
 
-    async def _send(self, trade: Trade, intention: Intention, told: list[Notice]) -> None:
-        """Write-ahead, then one request; whatever comes back, the next look decides."""
-        await self._journal.intend(intention, told)
-        outcome = await asyncio.shield(self._venue.submit(intention.request))
-        name = intention.request.client_id
-        match outcome.result:
-            case Result.DONE:
-                await self._note(intention, IntentState.DONE, "")
-            case Result.UNKNOWN:
-                self._failed(Unknown(f"no answer to {name}"))
-                log.warning("order unknown: id=%s code=%s", name, outcome.code)
-            case _:
-                await self._refused(trade, intention, outcome)
-
-    async def _refused(self, trade: Trade, intention: Intention, outcome: Outcome) -> None:
-        reason = f"{outcome.code} {outcome.detail}".strip() or outcome.result.value
-        await self._note(intention, IntentState.REFUSED, reason)
-        told = []
-        if intention.purpose is Purpose.STOP and trade.want is Want.OPEN:
-            told.append(notices.naked(trade, reason, intention.attempt))
-        if intention.purpose is Purpose.EXIT:
-            told.append(notices.exit_refused(trade, reason))
-        if outcome.result is Result.NOT_ALLOWED:
-            self._gate.close("venue", f"the venue forbids trading: {reason}; mend it and restart")
-            told.append(notices.trading_forbidden(trade, reason))
-        if told:
-            await self._journal.update_trade(trade, told)
-
-    async def _cancel(self, order: Order) -> None:
-        now = self._clock.now()
-        recent = {name: at for name, at in self._cancelled.items() if now - at < timedelta(minutes=1)}
-        self._cancelled = {**recent, order.client_id: now}
-        outcome = await self._venue.cancel(order.symbol, order.client_id)
-        if outcome.result is not Result.DONE:
-            log.warning(
-                "not cancelled: id=%s result=%s code=%s", order.client_id, outcome.result.value, outcome.code
-            )
-
-    def _is_being_cancelled(self, order: Order) -> bool:
-        asked = self._cancelled.get(order.client_id)
-        return asked is not None and abs((self._clock.now() - asked).total_seconds()) < CANCEL_AGAIN_S
-
-    async def _note(self, intention: Intention, state: IntentState, note: str) -> None:
-        """After a request, a journal that fails must not lose the answer: it is kept and tried again."""
-        name = intention.request.client_id
-        try:
-            await self._journal.settle_intention(name, state, note)
-            self._unrecorded.pop(name, None)
-        except JournalError:
-            self._unrecorded[name] = (intention.trade_id, state, note)
-            log.exception("answer kept in memory: the journal failed")
-
-    async def _with_kept_answers(self, intents: tuple[Intention, ...]) -> tuple[Intention, ...]:
-        """Writes down what could not be written before, and reads it as if it had been."""
-        rows = []
-        for row in intents:
-            kept = self._unrecorded.get(row.request.client_id)
-            if kept is None:
-                rows.append(row)
-                continue
-            _, state, note = kept
-            await self._note(row, state, note)
-            rows.append(replace(row, state=state, note=note))
-        return tuple(rows)
-
     async def _book(self, trade: Trade, intents: tuple[Intention, ...], seen: Seen) -> None:
         await self._begin_day()
         since = min((fill.at for fill in seen.fills), default=trade.created_at)
         until = max((fill.at for fill in seen.fills), default=self._clock.now())
         payments = booking.funding_of(await self._venue.funding(trade.symbol, since), since, until)
-        closed = booking.closed_trade(trade, seen.fills, payments, intents)
+        known = (*intents, *await attached_stop(self._venue, trade, intents, seen))
+        closed = booking.closed_trade(trade, seen.fills, payments, known)
         told: list[Notice] = [notices.closed(closed)]
         log.info(
             "booked: trade=%s symbol=%s reason=%s net=%s fees=%s funding=%s",

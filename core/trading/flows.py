@@ -17,6 +17,8 @@ log = logging.getLogger("perpilot.account")
 
 ASK_EVERY = timedelta(minutes=1)
 """Also while the wallet stands still: a venue may list a transfer after it has paid it."""
+REACHES = (timedelta(hours=26), timedelta(days=90))
+"""How far back the newest recorded equity is looked for; exchanges keep transfers for about as long."""
 MARGIN = timedelta(hours=1)
 """Asked for again before the newest answer: what is listed late is found all the same."""
 
@@ -48,8 +50,7 @@ class Flows:
         asked_at = self._asked_at
         if wallet == self._wallet and asked_at is not None and abs(now - asked_at) < ASK_EVERY:
             return True
-        newest = max((each.at for each in self._known), default=opened_at)
-        since = max((asked_at or newest) - MARGIN, opened_at)
+        since = max((asked_at or await self._explained_until(opened_at, now)) - MARGIN, opened_at)
         try:
             found = await self._venue.transfers(since)
         except PerpilotError as error:
@@ -64,6 +65,16 @@ class Flows:
             log.info("transfers imported: count=%d total=%s", len(new), self.total())
         self._wallet, self._asked_at = wallet, now
         return True
+
+    async def _explained_until(self, opened_at: datetime, now: datetime) -> datetime:
+        """Up to when an earlier run knew the transfers: it recorded no equity without them. Asked from the
+        opening on, an account that gets none would one day be too old to be read in one go."""
+        newest = max((each.at for each in self._known or ()), default=opened_at)
+        for reach in REACHES:
+            points = await self._journal.equity_curve(self._account, now - reach)
+            if points:
+                return max(newest, points[-1].at)
+        return newest
 
     async def _since(self, opened_at: datetime) -> tuple[Transfer, ...]:
         """What came at the opening itself is the opening deposit."""

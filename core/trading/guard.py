@@ -18,10 +18,10 @@ from typing import Any
 from core.errors import PerpilotError
 from core.notice import Notice
 from core.ports import Clock, Venue
-from core.risk.account import Account
 from core.trade import ExitReason, Order, OrderKind, OrderStatus, Position, Trade, Want
 from core.trading import notices
 from core.trading.accounts import AccountJournal, AccountKeeper
+from core.trading.adopting import Adopter
 from core.trading.approvals import Approvals
 from core.trading.executor import Executor
 from core.trading.exits import share_of_way
@@ -54,6 +54,7 @@ class Guard:
         clock: Clock,
         policies: Policies,
         invariants: Invariants,
+        adopter: Adopter,
     ) -> None:
         self._venue = venue
         self._journal = journal
@@ -63,22 +64,27 @@ class Guard:
         self._clock = clock
         self._policies = policies
         self._invariants = invariants
+        self._adopter = adopter
         self._told: set[str] = set()
         self._bare: set[str] = set()
         """Trades whose stop the newest survey did not find."""
-        self._foreign: frozenset[str] = frozenset()
-        self._told_foreign: set[str] = set()
+        self._seen: tuple[Sequence[Position], Sequence[Order]] | None = None
+        """What the newest survey showed; None: it could not be had."""
         self._orphans: frozenset[str] = frozenset()
+        self._is_checked = False
         self.faults: dict[str, str] = {}
         """Trade id → why its last round failed."""
 
     def pause_s(self, usual: float) -> float:
         """Seconds until the next pass: `usual`, or `RESTLESS_S` while something is unsettled."""
-        is_restless = self._executor.is_restless or self._orphans
+        is_restless = self._executor.is_restless or self._orphans or self._adopter.is_unsettled
         return min(usual, RESTLESS_S) if is_restless else usual
 
-    async def watch(self) -> tuple[Row, ...]:
+    async def watch(self, *, is_protected: bool = False) -> tuple[Row, ...]:
         """One pass over everything; returns each open trade with its position and resting stop.
+
+        `is_protected`: `protect` was through just now, and a start waits no second time for what only time
+        can prove.
 
         Raises nothing that one position or card caused and that we know an answer to; raises when the
         journal cannot be read at all, and an unforeseen error after everything else was done.
@@ -86,13 +92,15 @@ class Guard:
         trades = await self._journal.open_trades(self._keeper.account)
         self._keep_only(trades)
         self._executor.keep_only(trades)
-        bugs = await self._all(self._keeper.begin_day(), *(self._advance(trade) for trade in trades))
+        await self._check_journal()
+        due = () if is_protected else trades
+        bugs = await self._all(self._keeper.begin_day(), *(self._advance(trade) for trade in due))
         await self._approvals.expire()
         rows = await self._survey()
-        account = await self._keeper.look()
+        await self._keeper.look()
         bugs += await self._all(*(self._obey(trade, position) for trade, position, _ in rows))
         await self._keeper.record_equity()
-        await self._tell_foreign(account)
+        bugs += await self._all(self._sort_strangers())
         if bugs:
             raise bugs[0]
         return rows
@@ -173,13 +181,16 @@ class Guard:
         """What is open now, told where it is news, and shown in `active_position`."""
         trades = await self._journal.open_trades(self._keeper.account)
         try:
-            positions = {position.symbol: position for position in await self._venue.positions()}
+            listed = await self._venue.positions()
             orders = await self._venue.open_orders()
         except PerpilotError as error:
+            self._seen = None
             self._keeper.failures.note(error)
             log.warning("positions unknown: error=%s", str(error))
             self._invariants.forget()
             return tuple((trade, None, None) for trade in trades)
+        self._seen = listed, orders
+        positions = {position.symbol: position for position in listed}
         rows: list[Row] = []
         for trade in trades:
             position = positions.get(trade.symbol)
@@ -214,6 +225,27 @@ class Guard:
         self._told.update(_milder_rungs(trade, news))
         return noted
 
+    async def _check_journal(self) -> None:
+        """Once, before anything is cleared away: does the journal know what rests at the venue?"""
+        if self._is_checked:
+            return
+        try:
+            await self._adopter.check(await self._venue.open_orders())
+        except PerpilotError as error:
+            log.warning("orders at the venue not checked yet: error=%s", error)
+            return
+        self._is_checked = True
+
+    async def _sort_strangers(self) -> None:
+        """Positions that no trade stands for, as the newest survey saw them."""
+        if self._seen is None:
+            self._adopter.doubt()
+            return
+        try:
+            await self._adopter.review(*self._seen)
+        except PerpilotError as error:
+            log.warning("foreign positions not sorted: error=%s", error)
+
     async def _sweep(self, orders: Sequence[Order], held: frozenset[str]) -> None:
         """Cancels orders of ours on symbols without an open trade, once two passes have seen them.
 
@@ -226,23 +258,6 @@ class Guard:
                 log.warning("orphan order cancelled: symbol=%s id=%s", order.symbol, order.client_id)
                 await self._venue.cancel(order.symbol, order.client_id)
         self._orphans = frozenset(order.client_id for order in orphans)
-
-    async def _tell_foreign(self, account: Account) -> None:
-        """Positions that are not ours, once two passes have seen them."""
-        if not account.foreign_symbols:
-            self._told_foreign.clear()
-        steady = account.foreign_symbols & self._foreign
-        self._foreign = account.foreign_symbols
-        sight = self._keeper.last_sight
-        for position in sight.positions if sight is not None else ():
-            key = f"foreign:{position.symbol}:{position.side}:{position.opened_at.isoformat()}"
-            if position.symbol in steady and key not in self._told_foreign:
-                text = (
-                    f"{position.symbol}: a {position.side} of {position.quantity} is open that is not mine. "
-                    "It is left alone, counts as exposure, and no entry is made on this symbol."
-                )
-                await self._journal.tell([notices.outside_change(key, text)])
-                self._told_foreign.add(key)
 
 
 def resting_stop(trade: Trade, orders: Sequence[Order]) -> Order | None:
@@ -266,7 +281,8 @@ def _news(trade: Trade, position: Position, stop: Order | None, naked_hour: str)
     """
     told = []
     if trade.want is Want.OPEN:
-        told.append(notices.opened(trade, position, stop is not None))
+        if trade.opening is None:
+            told.append(notices.opened(trade, position, stop is not None))
         if naked_hour:
             told.append(notices.naked(trade, "no stop rests on the venue; it is being placed", naked_hour))
         if stop is not None and stop.trigger is not None and _is_near(trade, position, stop.trigger):

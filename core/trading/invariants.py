@@ -25,6 +25,7 @@ from core.trading.entries import EntryGate
 log = logging.getLogger("perpilot.invariants")
 
 GATE = "invariants"
+STOPPED = "Entries are stopped until that is over."
 BARE_S = 10.0
 """A position without a covering stop at the venue for longer than this."""
 LOOSE_S = 30.0
@@ -83,10 +84,7 @@ class Invariants:
             at = self._clock.now().isoformat()
             for each in new:
                 log.error("violated: key=%s %s", each.key, each.text)
-            told = [
-                notices.system(f"invariant:{each.key}:{at}", f"{each.text}. Entries are stopped.")
-                for each in new
-            ]
+            told = [notices.system(f"invariant:{each.key}:{at}", f"{each.text}. {STOPPED}") for each in new]
             try:
                 await self._journal.tell(told)
             except PerpilotError as error:

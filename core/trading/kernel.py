@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from core.journal import ShadowJournal
 from core.ports import AdviserPanel, Clock, Market, Venue
-from core.trading.accounts import AccountJournal, AccountKeeper
+from core.trading.accounts import AccountKeeper
+from core.trading.adopting import Adopter, AdoptingJournal
 from core.trading.approvals import Approvals
 from core.trading.decide import Circle, Compute, Rules
 from core.trading.engine import Course, Engine
@@ -24,7 +26,7 @@ from core.trading.shadow_following import ShadowFollower
 from core.trading.watch import MarketWatch
 
 
-class KernelJournal(AccountJournal, ShadowJournal, Protocol):
+class KernelJournal(AdoptingJournal, ShadowJournal, Protocol):
     """The parts of the journal that trading writes."""
 
 
@@ -49,14 +51,21 @@ class Kernel:
     executor: Executor
     approvals: Approvals
     guard: Guard
+    adopter: Adopter
     scanner: Scanner
     engine: Engine
     exit_opinion: ExitOpinion
     shadows: ShadowFollower
 
 
-def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], Awaitable[Course]]) -> Kernel:
-    """`rules` is asked afresh by everything that runs longer than one decision."""
+def build_kernel(
+    ports: Ports,
+    rules: Callable[[], Rules],
+    course: Callable[[], Awaitable[Course]],
+    capital: Callable[[], Decimal | None] = lambda: None,
+) -> Kernel:
+    """`rules` is asked afresh by everything that runs longer than one decision; so is `capital`, the most
+    that trading may count on: None without a cap, 0 while that is unknown."""
     gate = EntryGate()
     failures = Failures(ports.clock)
     circle = Circle(ports.market, ports.panel, ports.clock, ports.compute, ports.account, failures.note)
@@ -68,6 +77,7 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
         gate,
         ports.account,
         MarketWatch(ports.guard_market, ports.clock, failures),
+        capital,
     )
     executor = Executor(
         ports.venue,
@@ -85,9 +95,23 @@ def build_kernel(ports: Ports, rules: Callable[[], Rules], course: Callable[[], 
     policies = Policies(executor, lambda: rules().limits, lambda: keeper.open_events)
     approvals = Approvals(ports.journal, keeper, executor, circle)
     invariants = Invariants(ports.clock, gate, ports.journal, lambda: rules().limits)
-    guard = Guard(ports.venue, ports.journal, executor, keeper, approvals, ports.clock, policies, invariants)
+    adopter = Adopter(
+        ports.venue,
+        ports.journal,
+        ports.guard_market,
+        executor,
+        keeper,
+        ports.clock,
+        gate,
+        lambda: rules().limits,
+    )
+    guard = Guard(
+        ports.venue, ports.journal, executor, keeper, approvals, ports.clock, policies, invariants, adopter
+    )
     scanner = Scanner(circle, keeper, ports.journal)
     shadows = ShadowFollower(ports.journal, ports.market, ports.clock, lambda: rules().limits, ports.account)
     engine = Engine(scanner, circle, keeper, approvals, executor, ports.journal, course, shadows)
     exit_opinion = ExitOpinion(circle, ports.venue, ports.journal, executor, guard, rules)
-    return Kernel(gate, circle, keeper, executor, approvals, guard, scanner, engine, exit_opinion, shadows)
+    return Kernel(
+        gate, circle, keeper, executor, approvals, guard, adopter, scanner, engine, exit_opinion, shadows
+    )

@@ -21,6 +21,7 @@ from core.trading.sending import (
     ATTEMPTS_PER_REQUEST,
     ENDED,
     MAX_FAILURES,
+    NOT_TAKEN,
     prove_dead,
     reduce_only,
 )
@@ -177,7 +178,7 @@ def _is_given_up(sent: Sequence[Intention], scene: Scene) -> bool:
 
 
 def _has_ended(scene: Scene, intention: Intention) -> bool:
-    if intention.state in (IntentState.REFUSED, IntentState.DEAD):
+    if intention.state in (*NOT_TAKEN, IntentState.DEAD):
         return True
     order = scene.order(intention)
     if order is None:

@@ -2,7 +2,8 @@
 
 Laws:
 - Pure and level-triggered: no phase is remembered. After a crash the same comparison goes on.
-- Cover comes first: a position without a full stop is mended before anything else is looked at.
+- Cover comes first: a position without a full stop is mended before anything else is looked at, and one
+  that stays bare is closed at market.
 - An entry is sent once. Exits are reduce-only, so they may be repeated, never faster than the venue can
   show them.
 - Unknown is never failed and never flat: an unanswered intention is looked for; a flat position is believed
@@ -30,12 +31,20 @@ from core.trade import (
     Trade,
     Want,
 )
-from core.trading.covering import cover, cover_rest, is_rest_uncoverable, stop_failures
+from core.trading.covering import cover, cover_rest, is_rest_uncoverable, must_flatten
 from core.trading.exits import liquidation_is_near, stop_is_passed
 from core.trading.ids import client_id
 from core.trading.laddering import targets
 from core.trading.moving import is_over_time, ruled_stop
-from core.trading.sending import AGREEING_LOOKS, ENDED, MAX_FAILURES, exits_of, prove_dead, send_exit
+from core.trading.sending import (
+    AGREEING_LOOKS,
+    ENDED,
+    MAX_FAILURES,
+    NOT_TAKEN,
+    exits_of,
+    prove_dead,
+    send_exit,
+)
 from core.trading.steps import (
     Abandon,
     Book,
@@ -101,7 +110,7 @@ def _must_leave(scene: Scene) -> Step | None:
         return WantClosed(ExitReason.LIQUIDATION_GUARD)
     if stop_is_passed(seen.mark, trade.stop, sign):
         return WantClosed(ExitReason.SOFTWARE_STOP)
-    if not scene.resting(Purpose.STOP) and stop_failures(scene) >= MAX_FAILURES:
+    if must_flatten(scene):
         return WantClosed(ExitReason.UNPROTECTED)
     if is_over_time(scene):
         return WantClosed(ExitReason.TIME)
@@ -118,7 +127,7 @@ def _leave(scene: Scene) -> Step | None:
         return CancelOrder(resting[0])  # a venue may count a resting target against the quantity to close
     step = send_exit(scene, scene.held)
     if (
-        refused
+        any(i.state in NOT_TAKEN for i in exits_of(scene))
         and isinstance(step, Wait)
         and not stop_is_passed(scene.seen.mark, trade.stop, trade.side.sign)
     ):
@@ -177,6 +186,8 @@ def _tidy(scene: Scene) -> Step | None:
 
 
 def _without_position(scene: Scene) -> Step:
+    if scene.trade.opening is not None:
+        return _adopted_is_gone(scene)
     entries = scene.sent(Purpose.ENTRY)
     if not entries:
         return _enter(scene)
@@ -194,6 +205,18 @@ def _without_position(scene: Scene) -> Step:
         return Wait("the entry is working") if is_working else CancelOrder(order)
     if not is_filled:
         return _never_filled(scene, entry, order)
+    if scene.moved(scene.trade.exit_side) < scene.moved(scene.trade.entry_side):
+        return Wait("the exit's fills are not shown yet")
+    return _clear_orders(scene) or Book()
+
+
+def _adopted_is_gone(scene: Scene) -> Step:
+    """An adopted position that is not shown is booked, or waited for: an entry of it is never sent."""
+    settled = _settle_seen(scene)
+    if settled is not None:
+        return settled
+    if scene.seen.agreeing < AGREEING_LOOKS:
+        return Wait("one look proves nothing")
     if scene.moved(scene.trade.exit_side) < scene.moved(scene.trade.entry_side):
         return Wait("the exit's fills are not shown yet")
     return _clear_orders(scene) or Book()
@@ -222,6 +245,7 @@ def _enter(scene: Scene) -> Step:
         kind=OrderKind.MARKET,
         quantity=trade.quantity,
         reduce_only=False,
+        attached_stop=trade.stop if rules.attaches_stops else None,
     )
     return Send(Intention(request, trade.id, Purpose.ENTRY, 0, IntentState.SENT, scene.now))
 
@@ -261,7 +285,7 @@ def _clear_orders(scene: Scene) -> Step | None:
     for purpose in (Purpose.TARGET, Purpose.STOP, Purpose.EXIT):
         for order in scene.resting(purpose):
             return CancelOrder(order)
-    for order in scene.strays():
+    for order in (*scene.strays(), *scene.attached()):
         return CancelOrder(order)
     for intention in scene.intents:
         if intention.state is IntentState.SENT:

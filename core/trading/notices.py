@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from core.codec import to_plain
+from core.desk import ForeignView
 from core.journal import Approval, ApprovalState, BreakerEvent
 from core.notice import Notice, NoticeKind
 from core.performance import Performance
@@ -132,6 +133,17 @@ def trading_forbidden(trade: Trade, reason: str) -> Notice:
 def outside_change(key: str, text: str, thread: str | None = None) -> Notice:
     """facts: text."""
     return Notice(NoticeKind.OUTSIDE_CHANGE, key, {"text": text}, thread=thread)
+
+
+def foreign(view: ForeignView, key: str) -> Notice:
+    """facts: foreign (a `ForeignView`)."""
+    return Notice(NoticeKind.FOREIGN, key, {"foreign": to_plain(view)})
+
+
+def adopted(trade: Trade, position: Position, text: str) -> Notice:
+    """facts: trade, position, text (why it was taken over)."""
+    facts = {"trade": to_plain(trade), "position": to_plain(position), "text": text}
+    return Notice(NoticeKind.ADOPTED, f"{trade.id}:adopted", facts, thread=trade.id)
 
 
 def breaker_tripped(event: BreakerEvent, clears: str) -> Notice:

@@ -109,7 +109,8 @@ class Scanner:
         self, symbol: str, account: Account, rules: Rules, small: list[tuple[str, str]]
     ) -> tuple[Reason, ...]:
         reasons = barred(symbol, account, rules.limits, self._circle.clock.now())
-        if account.equity is None:
+        equity = account.sizing_equity
+        if equity is None:
             return reasons
         try:
             instrument = await self._circle.market.instrument(symbol)
@@ -117,7 +118,8 @@ class Scanner:
         except PerpilotError:
             return reasons  # `decide` meets the same error and reports it as such
         share = account_share(account, rules.limits)
-        reason = unsizeable(instrument, quote, account.equity, rules.limits, share)
+        uncapped = account.uncapped_equity if account.is_cap_binding else None
+        reason = unsizeable(instrument, quote, equity, rules.limits, share, uncapped=uncapped)
         if reason is None:
             return reasons
         small.append((symbol, reason.mend or reason.text))

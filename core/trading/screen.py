@@ -13,6 +13,7 @@ from core.risk.breakers import title_of
 from core.risk.limits import Limits
 from core.risk.mends import Smallest, size_mend, smallest_order
 from core.risk.sizing import Ticket, leverage_carried, round_trip_cost, smallest_quantity
+from core.risk.standing import too_soon
 
 
 def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tuple[Reason, ...]:
@@ -26,6 +27,8 @@ def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tupl
     ]
     if account.equity is None:
         reasons.append(Reason("equity", "equity is unknown"))
+    if account.cap is not None and not account.cap > 0:
+        reasons.append(Reason("equity", "the capital cap of live trading is unknown"))
     fall = account.drawdown
     if fall is not None and not fall < limits.orange_drawdown:
         text = f"the drawdown {fall * 100:.2f} % has reached {limits.orange_drawdown * 100:.2f} %"
@@ -38,19 +41,24 @@ def barred(symbol: str, account: Account, limits: Limits, now: datetime) -> tupl
         )
     if symbol in account.foreign_symbols:
         reasons.append(Reason("positions", f"{symbol} has a position that is not ours"))
-    closed = account.last_closed.get(symbol)
-    if closed is not None and (now - closed).total_seconds() < limits.cooldown_s:
-        reasons.append(Reason("cooldown", f"{symbol} closed less than {limits.cooldown_s / 60:.0f} min ago"))
+    reasons += too_soon(symbol, account, limits, now)
     return tuple(reasons)
 
 
 def unsizeable(
-    instrument: Instrument, quote: Quote, equity: Decimal, limits: Limits, share: Decimal = ONE
+    instrument: Instrument,
+    quote: Quote,
+    equity: Decimal,
+    limits: Limits,
+    share: Decimal = ONE,
+    *,
+    uncapped: Decimal | None = None,
 ) -> Reason | None:
     """The venue's smallest order takes more than a trade may; with the setting that would allow it.
 
     Judged at the least stop distance and the largest leverage: what fails here fails for every idea. `share`
-    is what drawdown or probe leave of every size.
+    is what drawdown or probe leave of every size. `equity` is what sizing counts on; `uncapped`: what that
+    would be under a higher capital cap, None where no cap binds.
     """
     if not instrument.is_active:
         return Reason("symbol", f"{instrument.symbol} is not open for trading")
@@ -66,7 +74,7 @@ def unsizeable(
     text = f"the smallest order risks {loss:.2f} USDT, more than {budget:.2f} (RISK_PER_TRADE{whole})"
     if loss <= budget:
         text = f"the smallest order binds {margin:.2f} USDT, more than {ceiling:.2f} (POSITION_SIZE_PERCENT)"
-    return Reason("minimums", text, size_mend(costliest, equity, limits, share))
+    return Reason("minimums", text, size_mend(costliest, equity, limits, share, uncapped=uncapped))
 
 
 def _figures(small: Smallest) -> tuple[Decimal, Decimal, Decimal]:

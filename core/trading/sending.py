@@ -25,6 +25,8 @@ ATTEMPTS_PER_REQUEST = 100
 """Attempt numbers of one target or one asked-for exit: room for its retries."""
 
 ENDED = (OrderStatus.CANCELLED, OrderStatus.REJECTED)
+NOT_TAKEN = (IntentState.REFUSED, IntentState.THROTTLED)
+"""The venue said that it does not have the order."""
 
 
 def reduce_only(
@@ -68,7 +70,7 @@ def send_exit(scene: Scene, quantity: Decimal) -> Step:
         first = scene.trade.close_requests * ATTEMPTS_PER_REQUEST
         return Send(reduce_only(scene, Purpose.EXIT, first, OrderKind.MARKET, quantity))
     last, rules = sent[-1], scene.rules
-    pause = rules.retry_refused_s if last.state is IntentState.REFUSED else rules.retry_exit_s
+    pause = rules.retry_refused_s if last.state in NOT_TAKEN else rules.retry_exit_s
     pause = min(pause * 2 ** max(len(sent) - PATIENT_EXITS, 0), max(pause, LONGEST_EXIT_PAUSE_S))
     if scene.age_s(last) < pause:
         return Wait("an exit is on its way", pause - scene.age_s(last))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from core.money import ZERO
 from core.trade import (
     ExitReason,
+    Fill,
     Intention,
     IntentState,
     Order,
+    OrderKind,
     OrderSide,
     OrderStatus,
     Purpose,
@@ -26,6 +29,8 @@ SOON_S = 1.0
 """When nothing says otherwise, a wait is over after this."""
 
 
+APPEARS_WITHIN = timedelta(seconds=3)
+"""A stop that comes with an entry appears within this of the entry's fills."""
 CLOCK_JITTER_S = 2.0
 """A clock may be corrected by this much without having gone back."""
 
@@ -48,7 +53,13 @@ class Rules:
     retry_exit_s: float = 2.0
     """An unanswered protective order is repeated after this (reduce-only, so harmless)."""
     retry_refused_s: float = 1.0
-    """A refused one is tried again after this: a venue short of breath must not be flooded."""
+    """A refused or throttled one is tried again after this: a venue short of breath must not be flooded."""
+    retry_bare_s: float = 1.2
+    """An unanswered stop is repeated after this while nothing covers; one too many is cancelled later."""
+    flatten_after_s: float = 4.0
+    """A position that was shown so long without a covering stop is closed at market."""
+    attaches_stops: bool = False
+    """The venue takes the first stop together with the entry."""
     dead_after_s: float = 15.0
     """Receive window (5 s) with margin; before it, silence about an order proves nothing."""
     vanished_after_s: float = 120.0
@@ -157,6 +168,22 @@ def in_words(step: Step) -> str:
             return type(step).__name__.lower()
 
 
+def came_with_entry(order: Order, trade: Trade, intents: Sequence[Intention], fills: Sequence[Fill]) -> bool:
+    """The order is the stop that our entry brought along."""
+    entries = {i.request.client_id: i.request for i in intents if i.purpose is Purpose.ENTRY}
+    filled_at = [fill.at for fill in fills if fill.client_id in entries]
+    if is_ours(order.client_id) or not filled_at:
+        return False
+    first, last = min(filled_at) - APPEARS_WITHIN, max(filled_at) + APPEARS_WITHIN
+    return (
+        order.kind is OrderKind.STOP_MARKET
+        and order.reduce_only
+        and order.side is trade.exit_side
+        and order.trigger in {request.attached_stop for request in entries.values()}
+        and first <= order.created_at <= last
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One comparison: what we want, what we sent, what is there."""
@@ -183,6 +210,19 @@ class Scene:
         """Our open orders of one purpose, oldest first."""
         orders = (self.order(intention) for intention in self.sent(purpose))
         return [order for order in orders if order is not None and order.status is OrderStatus.OPEN]
+
+    def attached(self) -> list[Order]:
+        """Open stops that the venue made of our entry's `attached_stop`; never one that a person placed.
+
+        The venue's own id is all they have. They are known by the entry's recorded stop price and by having
+        appeared while the entry filled, both by the venue's clock; without its fills nobody can tell.
+        """
+        return [
+            order
+            for order in self.seen.orders
+            if order.status is OrderStatus.OPEN
+            and came_with_entry(order, self.trade, self.intents, self.seen.fills)
+        ]
 
     def strays(self) -> list[Order]:
         """Open orders of ours that belong to no intention of this trade."""

@@ -261,6 +261,7 @@ GUARDING_FIELDS: dict[str, tuple[str, str, object]] = {
     "SAME_DIRECTION_PERCENT": ("same_direction_share", "0.5", D("0.5")),
     "SLIPPAGE_PERCENT": ("slippage", "0.001", D("0.001")),
     "MAX_SPREAD_PERCENT": ("max_spread", "0.001", D("0.001")),
+    "MAX_BAR_DRIFT_ATR": ("max_bar_drift_atr", "2", D(2)),
     "ROLLING_LOSS_LIMIT_PERCENT": ("breakers.rolling_loss", "0.08", D("0.08")),
     "CONSECUTIVE_LOSS_HOURS": ("breakers.consecutive_cooldown_h", "48", 48.0),
     "LIQUIDATION_RISK_PERCENT": ("breakers.liquidation_distance", "0.08", D("0.08")),

@@ -30,6 +30,7 @@ from bot.cards import (
     visible_length,
 )
 from bot.cards_breakers import breakers_card, clearing_question
+from bot.cards_foreign import foreign_card, foreign_close_question
 from bot.cards_help import help_card, start_card
 from bot.cards_ideas import (
     analysis_card,
@@ -56,6 +57,7 @@ from bot.cards_numbers import (
     usdt,
 )
 from bot.cards_performance import history_card, metrics_card, period_card
+from bot.cards_readiness import golive_card, readiness_card
 from bot.cards_risk import risk_card
 from bot.cards_settings import change_card, section_card, sections_card, setting_card
 from bot.cards_status import (
@@ -71,7 +73,7 @@ from bot.cards_status import (
 )
 from bot.demo.telegram_html import parse_html, utf16_length
 from core.codec import to_plain
-from core.desk import CloseEstimate, ProposedChange, ScanProgress
+from core.desk import CloseEstimate, ProposedChange, ScanProgress, TradingState
 from core.journal import ApprovalState, Mode
 from core.notice import Notice, NoticeKind
 from core.performance import performance
@@ -122,6 +124,12 @@ def every_card(text: str) -> Iterator[Card]:
     approval = bad(samples.approval())
     yield status_card(view)
     yield positions_card(view)
+    foreign = bad(samples.foreign_view())
+    yield positions_card(replace(view, foreign=(foreign, replace(foreign, stop=None, exit_fee=None))))
+    yield foreign_card(foreign, badge(text, is_paper=True))
+    yield foreign_close_question(foreign, badge(text, is_paper=False))
+    yield readiness_card(bad(samples.readiness_view()))
+    yield golive_card(bad(replace(samples.readiness_view(), is_paper=False, next_cap=Decimal(100))))
     yield start_card(view, may_act=True)
     yield breakers_card(view.breakers, (bad(samples.breaker_event()),))
     yield clearing_question(view.breakers[0], "a reason of a person <b>")
@@ -185,6 +193,8 @@ def sample_notices() -> list[Notice]:
         notices.near_stop(trade, Decimal(64000)),
         notices.liquidation_ladder(trade, position, 25),
         notices.outside_change("k4", "a position in SOL"),
+        notices.foreign(samples.foreign_view(), "k7"),
+        notices.adopted(trade, position, "adopted by telegram:1001"),
         notices.breaker_tripped(samples.breaker_event(), "at 00:00 UTC, or when you acknowledge it"),
         notices.breaker_cleared("daily_loss", "telegram:1001", samples.NOW, "known"),
         notices.ai_degraded("k5", ["Claude: timeout"], 1),
@@ -415,7 +425,7 @@ def test_a_naked_position_is_shown_as_one() -> None:
 def test_equity_that_is_unknown_is_said_to_be() -> None:
     words = plain(status_card(replace(samples.status(), equity=None, wallet=None, daily_pnl=None)).html)
 
-    assert "Equity n/a (n/a since 100.00 USDT)" in words
+    assert "Equity is unknown right now" in words and "n/a" not in words
 
 
 def test_the_notices_facts_are_plain_json() -> None:
@@ -481,4 +491,65 @@ def test_what_cannot_be_sized_is_named_with_its_mend_in_settings_and_scan() -> N
 
     shown = sections_card([], small)
 
-    assert any("LINK: RISK_PER_TRADE=0.0525" in line for block in shown.blocks for line in block.lines)
+    assert any(
+        "LINK would need RISK_PER_TRADE=0.0525" in line for block in shown.blocks for line in block.lines
+    )
+
+
+def shown(notice: Notice) -> str:
+    return plain(notice_card(notice, "paper", True).html)
+
+
+def test_a_value_at_its_limit_is_not_said_to_be_beyond_it() -> None:
+    event = replace(samples.breaker_event(), value="3", threshold="3")
+
+    words = shown(notices.breaker_tripped(event, "later"))
+
+    assert "It stands at 3, the limit is 3." in words
+
+
+def test_a_protective_exit_is_told_in_words() -> None:
+    told = notices.changed(samples.trade(), "leaving", "closing at once: liquidation_guard")
+
+    assert "closing at once: closed before liquidation" in shown(told)
+
+
+def test_a_change_on_the_exchange_names_the_coin_as_people_do() -> None:
+    words = shown(notices.outside_change("k", "SOL/USDT:USDT: its stop was cancelled"))
+
+    assert "SOL: its stop was cancelled" in words
+
+
+def test_every_row_of_a_week_is_shown_with_its_limit() -> None:
+    words = plain(readiness_card(samples.readiness_view()).html)
+
+    assert all(limit in words for limit in ("> 99%", "< 5", "> 1.5", "< 10%")) and "liquidations" in words
+
+
+def test_an_armed_account_shows_its_cap_and_a_disarmed_one_none() -> None:
+    armed = replace(samples.status(), cap=Decimal(500))
+
+    assert "Armed with a cap of 500.00 USDT" in plain(status_card(armed).html)
+    assert "cap" not in plain(status_card(replace(armed, state=TradingState.DISARMED)).html)
+    assert "cap" not in plain(status_card(samples.status()).html)
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_panic_says_before_both_taps_what_it_leaves_open(is_last: bool) -> None:
+    words = plain(panic_question(1, "here", is_last, ("ETH/USDT:USDT",)).html)
+
+    assert "Not mine, so it stays open: ETH" in words
+    assert "Not mine" not in plain(panic_question(1, "here", is_last).html)
+
+
+def test_the_greeting_of_a_disarmed_account_says_that_it_is() -> None:
+    disarmed = replace(samples.status(), state=TradingState.DISARMED)
+
+    assert "Disarmed" in plain(start_card(disarmed, may_act=True).html)
+    assert "Disarmed" not in plain(start_card(samples.status(), may_act=True).html)
+
+
+def test_what_a_symbol_would_need_is_not_shown_as_what_is_set() -> None:
+    words = plain(status_card(samples.status()).html)
+
+    assert "ETH would need INITIAL_CAPITAL 250" in words

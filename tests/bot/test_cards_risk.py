@@ -160,3 +160,11 @@ def test_a_loss_that_is_partly_unknown_is_at_least_so_much() -> None:
 def test_the_subtitle_says_equity_and_drawdown() -> None:
     assert risk_subtitle(untripped()) == "Equity 101.93 USDT · drawdown 1.0 %, green"
     assert risk_subtitle(blind(untripped())) == "Equity n/a · drawdown unknown"
+
+
+def test_a_capital_cap_is_shown_with_what_it_bounds_and_an_unknown_one_with_what_follows() -> None:
+    words, unknown = words_of(replace(untripped(), cap=D(100))), words_of(replace(untripped(), cap=D(0)))
+
+    assert "Capital cap 100.00 USDT: sizes, drawdown and what may still be lost count on no more" in words
+    assert "The capital cap is unknown: nothing is opened" in unknown
+    assert "cap" not in words_of(untripped()).lower()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bot.desk import Reach, TradingDesk
+from bot.desk import PAUSE_FIRST_S, Reach, TradingDesk
 from bot.status import StatusBoard
 from core.errors import JournalError
 from core.trade import ExitReason
@@ -28,9 +30,8 @@ class Counter:
         book: Any = SimpleNamespace(settings=decider, rules=world.rules)
         self.board = StatusBoard(self.kernel, book, supervisor, world.clock, state, "paper venue", ())
         nothing: Any = None
-        reach = Reach(
-            nothing, self.board, book, nothing, nothing, lambda loop: None, nothing, nothing, nothing
-        )
+        absent = dict.fromkeys((each.name for each in fields(Reach)), nothing)
+        reach = Reach(**absent | {"board": self.board, "book": book, "wake": lambda loop: None})
         journal: Any = Watched(world.journal, self._hook, "journal")
         self.desk = TradingDesk(self.kernel, journal, world.clock, reach, PAPER)
 
@@ -104,6 +105,43 @@ async def test_entries_are_closed_before_the_first_position_is() -> None:
     await counter.desk.panic("owner")
 
     assert seen == [True]
+
+
+async def test_a_panic_is_recorded_before_the_first_exit_is() -> None:
+    """Else a process that dies between the two closes in panic, and trades on when it is back."""
+    counter = await holding()
+    seen = []
+    real = counter.kernel.guard.close
+
+    async def close(*args: Any) -> Any:
+        seen.append((await counter.world.journal.account_state(PAPER)).is_paused)
+        return await real(*args)
+
+    counter.kernel.guard.close = close  # type: ignore[method-assign]
+    await counter.desk.panic("owner")
+
+    assert seen == [True]
+
+
+async def test_closing_in_panic_does_not_wait_long_for_a_pause_that_hangs() -> None:
+    counter, free = await holding(), asyncio.Event()
+    real = counter.world.journal.account_state
+
+    async def hanging(account: str) -> Any:
+        await free.wait()
+        return await real(account)
+
+    counter.desk._journal = SimpleNamespace(  # type: ignore[assignment]
+        account_state=hanging, set_paused=counter.world.journal.set_paused
+    )
+    panic = asyncio.create_task(counter.desk.panic("owner"))
+    async with asyncio.timeout(5 * PAUSE_FIRST_S):
+        while counter.world.held:
+            await asyncio.sleep(0.01)
+    free.set()
+    await panic
+
+    assert (await real(PAPER)).is_paused
 
 
 async def test_an_open_trade_whose_position_cannot_be_seen_is_named_as_unseen_not_left_out() -> None:

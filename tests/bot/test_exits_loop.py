@@ -54,9 +54,9 @@ async def test_its_failing_closes_no_entries() -> None:
     _, passes = await against()
     loops: dict[str, Loop] = {}
     supervisor: Any = SimpleNamespace(add=lambda loop: loops.setdefault(loop.name, loop))
-    nothing: Any = SimpleNamespace(tidy=None)
+    nothing: Any = SimpleNamespace(tidy=None, review=None)
 
-    add_loops(supervisor, passes, nothing, nothing, None, 1.0)
+    add_loops(supervisor, passes, nothing, nothing, None, 1.0, nothing)
 
     assert not loops["exits"].is_critical and loops["exits"].every_s() == 15.0
     assert loops["guard"].is_critical

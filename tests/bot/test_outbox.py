@@ -15,11 +15,13 @@ from bot.demo.telegram import Person, TelegramStandIn
 from bot.outbox import Outbox, bundles
 from bot.outbox_sending import Sender
 from bot.outbox_writing import Writer
+from bot.owner_line import SILENCE_GATE, OwnerLine
 from bot.telegram import build_bot, close_bot
 from core.errors import JournalError, Unknown
 from core.journal import ApprovalState, PendingNotice
 from core.notice import Notice, NoticeKind
 from core.trading import notices
+from core.trading.entries import EntryGate
 from tests.handlers import samples
 from tests.handlers.fake_desk import FakeButtons, FakeCharts, FakeDesk, FakeJournal, TestClock
 
@@ -46,7 +48,13 @@ class Post:
 
 
 def make_outbox(
-    bot: Bot, desk: FakeDesk, journal: FakeJournal, charts: FakeCharts, clock: TestClock, burst: int = 100
+    bot: Bot,
+    desk: FakeDesk,
+    journal: FakeJournal,
+    charts: FakeCharts,
+    clock: TestClock,
+    burst: int = 100,
+    line: OwnerLine | None = None,
 ) -> Outbox:
     writer = Writer(
         desk=desk,
@@ -58,7 +66,7 @@ def make_outbox(
         owner_id=OWNER.id,
         chart_wait_s=0.3,
     )
-    return Outbox(journal, writer, Sender(bot, OWNER.id, burst=burst), clock, "paper")
+    return Outbox(journal, writer, Sender(bot, OWNER.id, burst=burst), clock, "paper", line)
 
 
 @pytest.fixture
@@ -162,6 +170,41 @@ async def test_a_flood_limit_is_waited_out_and_not_marked(post: Post) -> None:
     assert post.texts() == ["🔧 event 1", "🔧 event 2"]
 
 
+@pytest.mark.parametrize("how", ["blocked", "chat not found"])
+async def test_a_chat_that_refuses_us_closes_entries_at_once_until_something_arrives(
+    post: Post, how: str
+) -> None:
+    line, gate = OwnerLine(), EntryGate()
+    line.hold(gate)
+    outbox = make_outbox(post.bot, post.desk, post.journal, post.charts, post.clock, line=line)
+    post.journal.tell(system(1))
+    if how == "blocked":
+        post.telegram.block()
+    else:
+        post.telegram.refuse("sendMessage", 400, "Bad Request: chat not found")
+
+    await outbox.one_pass()
+    line.answered()  # a poll: it says nothing of the chat
+    during = gate.reason(SILENCE_GATE)
+    post.telegram.unblock()
+    await outbox.one_pass()
+
+    assert "the chat can't be written to" in during
+    assert not gate.is_closed_by(SILENCE_GATE) and post.texts()[-1].endswith("event 1")
+
+
+async def test_an_outage_of_telegram_closes_nothing_at_once(post: Post) -> None:
+    line, gate = OwnerLine(), EntryGate()
+    line.hold(gate)
+    outbox = make_outbox(post.bot, post.desk, post.journal, post.charts, post.clock, line=line)
+    post.journal.tell(system(1))
+    await post.telegram.outage()
+
+    await outbox.one_pass()
+
+    assert not gate.is_closed_by(SILENCE_GATE)
+
+
 async def test_a_blocked_bot_keeps_what_it_has_to_say(post: Post) -> None:
     post.telegram.block()
     post.journal.tell(system(1))
@@ -229,6 +272,19 @@ async def test_the_outbox_outlives_a_journal_that_does_not_answer(post: Post) ->
 
     assert wait > 0
     assert post.texts() == ["🔧 event 1"]
+
+
+async def test_a_foreign_position_is_told_aloud_with_three_answers_that_are_used_up_together(
+    post: Post,
+) -> None:
+    post.journal.tell(notices.foreign(samples.foreign_view(), "foreign:1"))
+
+    await post.outbox.one_pass()
+
+    (message,) = post.telegram.messages
+    assert "not mine" in message.body and "stop at 3,140" in message.body and not message.is_silent
+    assert [button[2:].strip() for button in message.buttons[:3]] == ["Adopt", "Close", "Ignore"]
+    assert len({button.group for button in post.journal.buttons.values()}) == 1
 
 
 # threads and noise

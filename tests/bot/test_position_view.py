@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from core.desk import PositionView
@@ -56,6 +57,18 @@ async def test_a_part_below_the_venues_smallest_order_is_not_offered() -> None:
     desk.world.market.instruments[symbol] = an_instrument(min_quantity=held * D("0.3"))
 
     assert (await seen(desk)).parts == (D("0.5"),)
+
+
+async def test_it_is_open_since_its_entry_whatever_the_venue_says_of_the_last_change() -> None:
+    desk = await counter()
+    await seen(desk)
+    row, held, stop = desk.board.rows[0]
+    assert held is not None
+    desk.board.rows = ((row, replace(held, opened_at=NOW + timedelta(minutes=2)), stop),)
+
+    (view,) = desk.desk.status().positions
+
+    assert view.opened_at == row.created_at
 
 
 async def test_without_a_time_stop_no_end_is_named() -> None:

@@ -8,21 +8,25 @@ from typing import Any
 
 import pytest
 
+from bot.arming import LiveArming
 from bot.book import SettingsBook
 from bot.readiness import ReadinessDesk
 from bot.settings import load_settings
 from core.desk import DoctorLine
-from core.journal import EquityPoint, Mode
+from core.errors import JournalError
+from core.journal import Arming, EquityPoint, Mode
 from core.notice import NoticeKind
-from core.risk.arming import OVERRIDE, SENTENCE
+from core.risk.arming import OVERRIDE, SENTENCE, overrides_unknown_key
 from core.trading import notices
+from core.trading.entries import EntryGate
 from tests.core.builders import NOW, PAPER, D, a_closed_trade, a_trade
 from tests.core.trading.world import World
 
 LIVE = "live:binanceusdm"
 GREEN = (DoctorLine(True, True, "database", "answers"),)
 RED = (DoctorLine(False, True, "exchange", "does not answer"),)
-UNBUILT = "live trading is not built yet"
+NO_KEY = DoctorLine(False, True, "key", "the exchange does not say what it may do")
+WITHDRAWS = "the key may withdraw: make one that may not"
 DAY = timedelta(days=1)
 
 
@@ -32,16 +36,32 @@ class Bench:
     def __init__(self, world: World) -> None:
         self.world = world
         self.doctor = GREEN
+        self.never: tuple[str, ...] = ()
+        self.gate = EntryGate()
+        self.gate.open("start")
+        self.heard: list[Arming] = []
+        self.live: LiveArming | None = None
         self.asked = 0
+        self.marks: frozenset[str] = frozenset({"key:a"})
+        """Of the account that the key opens."""
 
-    async def desk(self, account: str = PAPER, *, is_demo: bool = False, **environ: str) -> ReadinessDesk:
+    async def desk(
+        self, account: str = PAPER, *, is_demo: bool = False, is_live: bool = False, **environ: str
+    ) -> ReadinessDesk:
         """As the bot is put together at a start with this environment."""
-        is_paper = not account.startswith("live")
+        is_paper = not account.startswith("live") and not is_live
         await self.world.journal.open_account(account, is_paper, D(100), Mode.SEMI_AUTO, NOW)
         nothing: Any = None
         settings = load_settings({"INITIAL_CAPITAL": "100", **environ})
         book = SettingsBook(settings, self.world.journal, nothing, self.world.clock, account)
         self.book = book
+        self.live = None
+        if not is_paper:
+            self.live = LiveArming(
+                self.world.journal, account, lambda: book.settings.live_capital_cap, lambda: self.marks
+            )
+            self.live.hold(self.gate)
+            await self.live.read()
         return ReadinessDesk(
             self.world.journal,
             book,
@@ -50,7 +70,9 @@ class Bench:
             account,
             is_paper=is_paper,
             is_demo=is_demo,
-            live_bar=UNBUILT,
+            live=self.live,
+            never=lambda: self.never,
+            on_armed=self.heard.append,
         )
 
     async def _doctor(self) -> tuple[DoctorLine, ...]:
@@ -148,6 +170,64 @@ async def test_a_doctor_who_turned_red_since_the_checklist_was_seen_is_heard() -
     assert not tap.is_done and any("exchange" in reason for reason in tap.reasons)
 
 
+@pytest.mark.parametrize("sentence", [SENTENCE, OVERRIDE])
+async def test_no_sentence_goes_past_a_key_that_may_withdraw(sentence: str) -> None:
+    bench = await a_bench()
+    await bench.four_good_weeks()
+    bench.never = (WITHDRAWS,)
+    desk = await bench.desk(LIVE)
+    tap, view = await desk.go_live(sentence, None, "telegram:1"), await desk.view()
+
+    assert not tap.is_done and tap.reasons == (WITHDRAWS,)
+    assert view.never == (WITHDRAWS,)
+    assert await bench.armings() == [] and bench.gate.is_closed_by("disarmed")
+
+
+async def test_a_key_of_unknown_rights_is_gone_past_by_the_override_alone_and_stays_on_the_record() -> None:
+    bench = await a_bench()
+    await bench.four_good_weeks()
+    bench.doctor = (*GREEN, NO_KEY)
+    desk = await bench.desk(LIVE)
+    plain = await desk.go_live(SENTENCE, None, "telegram:1")
+    over = await desk.go_live(OVERRIDE, None, "telegram:1")
+    lowered = await desk.go_live(SENTENCE, D(50), "telegram:1")
+
+    assert not plain.is_done and over.is_done and lowered.is_done
+    assert [overrides_unknown_key(one) for one in await bench.world.journal.armings(LIVE)] == [True, True]
+    assert bench.live is not None and bench.live.overrides_unknown_key()
+
+
+async def test_a_key_that_is_fine_is_an_item_that_holds_and_none_on_paper() -> None:
+    bench = await a_bench()
+    on_paper = {item.name for item in (await (await bench.desk()).view()).items}
+    bench.doctor = (*GREEN, DoctorLine(True, True, "key", "it may trade and not withdraw"))
+    live = {item.name: item.is_met for item in (await (await bench.desk(LIVE)).view()).items}
+
+    assert "key" not in on_paper
+    assert live["key"]
+
+
+async def test_an_arming_that_may_not_have_been_written_opens_nothing_until_it_is_read_again() -> None:
+    bench = await a_bench()
+    desk = await bench.desk(LIVE)
+
+    async def lost(*row: Any) -> None:
+        await written(*row)
+        raise JournalError("the answer was lost")
+
+    written = bench.world.journal.arm
+    bench.world.journal.arm = lost  # type: ignore[method-assign]
+    with pytest.raises(JournalError):
+        await desk.go_live(OVERRIDE, None, "telegram:1")
+    assert bench.live is not None
+    in_doubt = bench.gate.is_closed_by("disarmed"), bench.live.capital()
+    await desk.note_risk()  # the minute's round
+
+    assert in_doubt == (True, 0)
+    assert (bench.gate.text, bench.live.capital()) == ("", 100)
+    assert bench.heard == []
+
+
 # ---------------------------------------------------------------- what does
 
 
@@ -160,7 +240,8 @@ async def test_four_good_weeks_on_paper_let_the_live_account_be_armed() -> None:
 
     assert [item.name for item in view.items if not item.is_met] == []
     assert (view.weeks_counted, view.is_armed, view.next_cap) == (4, False, D(100))
-    assert tap.is_done and "Nothing trades yet" in tap.text and UNBUILT in tap.text
+    assert tap.is_done and tap.text == "Recorded: armed with a cap of 100 USDT."
+    assert bench.gate.text == "" and [one.cap for one in bench.heard] == [D(100)]
     assert await bench.armings() == [(D(100), 0)]
 
 
@@ -184,6 +265,49 @@ async def test_what_is_armed_survives_a_restart() -> None:
 
     assert (view.is_armed, view.cap, view.next_cap) == (True, D(60), None)
     assert any("14 days" in need for need in view.next_cap_needs)
+
+
+async def test_a_restart_of_an_armed_account_opens_the_gate_with_its_cap() -> None:
+    bench = await a_bench()
+    await (await bench.desk(LIVE)).go_live(OVERRIDE, D(60), "telegram:1")
+    bench.gate.close("disarmed", "a new process")
+    desk = await bench.desk(LIVE)
+    armed = await desk.armed()
+
+    assert bench.gate.text == "" and bench.live is not None and bench.live.capital() == 60
+    assert armed is not None and armed.cap == 60
+
+
+async def test_a_lowered_cap_holds_at_once() -> None:
+    bench = await a_bench()
+    desk = await bench.desk(LIVE)
+    await desk.go_live(OVERRIDE, None, "telegram:1")
+    bench.never = (WITHDRAWS,)
+    tap = await desk.go_live(SENTENCE, D(30), "telegram:1")
+
+    assert tap.is_done and bench.live is not None and bench.live.capital() == 30
+
+
+async def test_what_still_closes_entries_is_said_when_it_is_armed() -> None:
+    bench = await a_bench()
+    bench.gate.close("clock", "the clock is 3 s off")
+    tap = await (await bench.desk(LIVE)).go_live(OVERRIDE, None, "telegram:1")
+
+    assert tap.is_done and tap.text.endswith("Entries are still closed: the clock is 3 s off.")
+
+
+async def test_a_demo_of_the_live_path_is_armed_by_the_override_alone_and_counts_for_nothing() -> None:
+    bench = await a_bench()
+    desk = await bench.desk("demo", is_demo=True, is_live=True)
+    plain = await desk.go_live(SENTENCE, None, "telegram:1")
+    over = await desk.go_live(OVERRIDE, None, "telegram:1")
+    view = await desk.view()
+
+    assert not plain.is_done
+    assert over.is_done and "play money" in over.text and bench.gate.text == ""
+    assert view.is_armed and not view.is_ready and view.weeks_counted == 0
+    told = [row.notice.facts.get("text", "") for row in await bench.world.journal.due_notices("demo", 10)]
+    assert any("play money" in text for text in told)
 
 
 async def test_a_naked_position_since_the_arming_keeps_the_cap_down() -> None:
@@ -293,3 +417,20 @@ async def test_a_raise_restarts_the_count_of_a_view() -> None:
 
     assert before == 4
     assert (await loose.view()).weeks_counted == 0
+
+
+async def test_a_key_of_another_account_is_not_armed_until_it_is_confirmed_with_a_sentence_of_its_own() -> (
+    None
+):
+    bench = Bench(await World().open())
+    desk = await bench.desk(LIVE)
+    assert (await desk.go_live(OVERRIDE, None, "telegram:1")).is_done
+    same = await (await bench.desk(LIVE)).view()
+    bench.marks = frozenset({"key:b"})
+    desk = await bench.desk(LIVE)
+    other = await desk.view()
+    confirmed = await desk.go_live(OVERRIDE, None, "telegram:1")
+    again = await (await bench.desk(LIVE)).view()
+
+    assert (same.is_armed, other.is_armed, again.is_armed) == (True, False, True)
+    assert confirmed.is_done and len(await bench.armings()) == 2

@@ -138,3 +138,13 @@ def test_the_view_is_of_the_moment_of_its_look() -> None:
 
     assert risk_of(facts(account=earlier)).at == earlier.at
     assert risk_of(facts(account=None)).at == NOW
+
+
+def test_under_a_capital_cap_what_may_still_be_lost_is_a_share_of_the_cap() -> None:
+    account = an_account(9_994, wallet=D(9_994), day_opening=D(10_000), peak=D(10_000), cap=D(100))
+
+    view = risk_of(facts(account=account))
+
+    assert (view.cap, view.drawdown, view.tier) == (100, D("0.06"), "yellow")
+    assert (view.daily_left, view.drawdown_left) == (4, 14)
+    assert view.equity == 9_994

@@ -13,8 +13,8 @@ from aiogram.types import BotCommandScopeChat, Message
 
 from bot.demo.telegram import Person, TelegramStandIn
 from bot.gate import People
+from bot.owner_line import CONFLICTS, TOKEN_GATE, OwnerLine
 from bot.telegram import (
-    CONFLICTS_BEFORE_ALARM,
     WEBHOOK_PATH,
     Polling,
     Webhook,
@@ -27,6 +27,7 @@ from bot.telegram import (
 from bot.web.server import WebServer, WebSettings
 from core.errors import NotAllowed, Unknown
 from core.ports import ComponentHealth
+from core.trading.entries import EntryGate
 from handlers.commands import menu
 from tests.handlers.fake_desk import FakeDesk, TestClock
 
@@ -126,7 +127,7 @@ async def test_another_poller_raises_the_alarm_once(telegram: TelegramStandIn, b
 
     polling = Polling(bot, echo(), alarm, backoff_s=(0.05,))
     conflict = "Conflict: terminated by other getUpdates request"
-    telegram.refuse("getUpdates", 409, conflict, times=CONFLICTS_BEFORE_ALARM + 1)
+    telegram.refuse("getUpdates", 409, conflict, times=CONFLICTS + 1)
     async with polled(polling):
         while not alarms:
             await asyncio.sleep(0.05)
@@ -136,6 +137,41 @@ async def test_another_poller_raises_the_alarm_once(telegram: TelegramStandIn, b
     assert len(alarms) == 1
     assert "Another program polls Telegram with this bot's token" in alarms[0]
     assert during.state == "degraded"
+
+
+async def test_a_poller_that_lets_us_through_in_between_is_noticed_too(
+    telegram: TelegramStandIn, bot: Bot
+) -> None:
+    alarms: list[str] = []
+
+    async def alarm(text: str) -> None:
+        alarms.append(text)
+
+    line, gate = OwnerLine(), EntryGate()
+    line.hold(gate)
+    polling = Polling(bot, echo(), alarm, backoff_s=(0.05,), line=line)
+    async with polled(polling):
+        for number in range(CONFLICTS):
+            was_told = len(alarms)
+            telegram.refuse("getUpdates", 409, "Conflict: terminated by other getUpdates request")
+            await telegram.ask(f"between {number}", within_s=8)
+            await telegram.ask(f"again {number}", within_s=8)
+
+    assert was_told == 0 and len(alarms) == 1
+    assert gate.is_closed_by(TOKEN_GATE) and "another program" in polling.health().detail
+
+
+async def test_a_token_that_telegram_no_longer_knows_closes_entries(
+    telegram: TelegramStandIn, bot: Bot
+) -> None:
+    line, gate = OwnerLine(), EntryGate()
+    line.hold(gate)
+    telegram.refuse("getUpdates", 401, "Unauthorized")
+    async with polled(Polling(bot, echo(), line=line)):
+        while not gate.reason("telegram"):
+            await asyncio.sleep(0.02)
+
+    assert "does not know the token" in gate.reason("telegram")
 
 
 async def test_an_unreadable_update_is_passed_over(telegram: TelegramStandIn, bot: Bot) -> None:

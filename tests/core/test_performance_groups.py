@@ -75,12 +75,13 @@ def test_a_trade_counts_for_each_adviser_who_agreed_and_once_for_each() -> None:
         a_closed_trade(6, advisers=("claude", "gpt")),
         a_closed_trade(-2, advisers=("gpt", "gpt")),
         a_closed_trade(1, origin="manual"),
+        a_closed_trade(9, origin="adopted"),
         a_closed_trade(2),
     ]
 
     found = {group.name: (group.trades, group.net_pnl) for group in groups(rows)["adviser"]}
 
-    assert found == {"claude": (1, 6), "gpt": (2, D(4)), "manual": (1, 1), "rules": (1, 2)}
+    assert found == {"claude": (1, 6), "gpt": (2, D(4)), "manual": (1, 1), "adopted": (1, 9), "rules": (1, 2)}
 
 
 def test_without_trades_there_are_no_groups() -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.errors import JournalError
 from core.journal import ApprovalState, Mode
 from core.notice import NoticeKind
-from core.trade import ExitReason, IntentState, Purpose, Want
+from core.trade import ExitReason, IntentState, Opening, Purpose, Want
 from db.journal import SqlJournal
 from db.session import Database
 from tests.db.conftest import rows
@@ -54,6 +54,26 @@ async def test_a_symbol_has_one_open_trade_in_each_account(journal: SqlJournal) 
     assert not await journal.open_trade(a_trade(id="plan2"), a_plan(id="plan2"), None, "auto", [])
     assert await journal.open_trade(a_trade(id="plan3", symbol=ETH), a_plan(id="plan3"), None, "auto", [])
     assert await journal.open_trade(a_trade(id="plan4", account="live"), a_plan(id="plan4"), None, "auto", [])
+
+
+async def test_an_adopted_trade_has_no_plan_and_comes_back_with_its_opening(journal: SqlJournal) -> None:
+    opening = Opening(Decimal("0.30"), Decimal("61234.5678901234"), later(seconds=1))
+    trade = a_trade(origin="adopted", opening=opening, targets=())
+
+    assert await journal.open_trade(trade, None, None, "telegram:1", [a_notice()])
+    assert not await journal.open_trade(a_trade(id="plan2"), a_plan(id="plan2"), None, "auto", [])
+
+    assert await journal.open_trades(PAPER) == (trade,)
+
+
+async def test_only_orders_that_were_intended_are_known(journal: SqlJournal) -> None:
+    await journal.open_trade(a_trade(), a_plan(), None, "auto", [])
+    intention = an_intention()
+    await journal.intend(intention)
+    known = intention.request.client_id
+
+    assert await journal.intended({known, "ppsomebodyelse"}) == {known}
+    assert await journal.intended(()) == frozenset()
 
 
 async def test_a_trade_settles_its_claimed_approval_in_the_same_step(journal: SqlJournal) -> None:
@@ -163,6 +183,21 @@ async def test_an_abandoned_trade_leaves_no_history_and_frees_its_symbol(journal
     assert await journal.closed_trades(PAPER) == ()
     assert len(await journal.due_notices(PAPER, 9)) == 1
     assert await journal.open_trade(a_trade(id="plan2"), a_plan(id="plan2"), None, "auto", [])
+
+
+async def test_only_entries_that_the_venue_refused_are_remembered_as_refused(journal: SqlJournal) -> None:
+    ends = {BTC: IntentState.REFUSED, ETH: IntentState.DEAD}
+    for symbol, state in ends.items():
+        trade = a_trade(id=symbol[:3], symbol=symbol)
+        await journal.open_trade(trade, a_plan(id=trade.id), None, "auto", [])
+        request = replace(an_intention().request, client_id=f"{trade.id}-e", symbol=symbol)
+        await journal.intend(an_intention(request=request, trade_id=trade.id))
+        await journal.settle_intention(f"{trade.id}-e", state, "-2019")
+        await journal.abandon_trade(trade, "-2019", later(minutes=3), [])
+
+    assert await journal.refused_entries(PAPER, NOW) == {BTC: later(minutes=3)}
+    assert await journal.refused_entries(PAPER, later(minutes=4)) == {}
+    assert await journal.refused_entries("live", NOW) == {}
 
 
 async def test_a_booked_trade_cannot_be_abandoned(journal: SqlJournal) -> None:

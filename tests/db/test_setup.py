@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, te
 from core.errors import JournalError
 from core.journal import EquityPoint
 from core.market import Side
+from db.engines import check_whole
 from db.journal import SqlJournal
 from db.schema import HEAD, PROTECTED, create_everything, existing_tables, metadata, revision_of
 from db.session import AsyncDatabase, Database, InlineDatabase, open_database
@@ -23,6 +24,7 @@ from db.setup import (
     check_integrity,
     check_writing,
     prepare,
+    refuse_damaged,
     row_counts,
     upgrade,
 )
@@ -330,3 +332,57 @@ async def test_the_tables_that_people_query_are_there(database: Database) -> Non
     }
 
     assert named <= await database.read(existing_tables)
+
+
+def spoil(path: Path, offset: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\xff" * 3000)
+
+
+async def test_a_damaged_file_is_refused_at_the_start_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "perpilot.db"
+    database = open_database(f"sqlite:///{path}")
+    await prepare(database)
+    await with_account(database)
+    await database.close()
+    spoil(path, 4096)
+    before = path.read_bytes()
+    again = open_database(f"sqlite:///{path}")
+
+    with pytest.raises(JournalError, match=r"perpilot\.db is damaged .*put the newest of backups/"):
+        await prepare(again)
+    await again.close()
+
+    assert path.read_bytes() == before
+
+
+async def test_a_check_that_takes_too_long_does_not_keep_the_bot_from_guarding(tmp_path: Path) -> None:
+    path = tmp_path / "perpilot.db"
+    database = open_database(f"sqlite:///{path}")
+    await prepare(database)
+    rows_of = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+    filler = f"CREATE TABLE filler AS {rows_of} SELECT i, hex(randomblob(20)) AS t FROM n"
+    await database.write(lambda connection: connection.execute(text(filler)))
+
+    finished, cut_short = check_whole(path, 5.0), check_whole(path, 0.0)
+    await refuse_damaged(database, limit_s=0.0)
+    await database.close()
+
+    assert (finished, cut_short) == ("", "")
+
+
+async def test_an_acknowledged_row_of_a_file_survives_a_power_cut(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'perpilot.db'}")
+    await prepare(database)
+
+    def settings(connection: Connection) -> tuple[object, object]:
+        read = [
+            connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")
+        ]
+        return read[0], read[1]
+
+    writing, reading = await database.write(settings), await database.read(settings)
+    await database.close()
+
+    assert writing == reading == ("wal", 2)

@@ -77,6 +77,7 @@ async def test_a_rate_limit_is_certainly_not_executed(stage: BybitStage, failure
     stage.exchange.faults.fail_next(1, failure, path=CREATE)
 
     outcome = await stage.venue.submit(stage.entry())
+    stage.clock.pass_time(seconds=3)  # the silence that it asks for
 
     assert outcome.result is Result.THROTTLED
     assert await stage.venue.order(SOL, "ppentry1") is None

@@ -54,13 +54,12 @@ async def test_live_is_armed_by_the_exact_sentence_only_and_stays_armed(tmp_path
         armed = await stage.ask(f"/golive {OVERRIDE} 80", "Recorded")
         await stage.bot.restart()
         again = await stage.ask("/readiness", "Readiness for real money")
-        status = await stage.ask("/status", "disarmed")
+        await stage.until_state("scanning", 30.0)
 
-        assert OVERRIDE in asked.body and "not built yet" in asked.body
+        assert OVERRIDE in asked.body
         assert OVERRIDE in wrong.body and "0 of 4 weeks" in plain.body
-        assert "Nothing trades yet" in armed.body
+        assert "80" in armed.body
         assert "Live, armed" in again.body and "80.00 USDT" in again.body
-        assert "live trading is not built yet" in status.body
         (row,) = stage.bot.rows("SELECT * FROM armings")
         assert (row["account"], row["sentence"]) == ("live:binanceusdm", OVERRIDE)
         assert stage.bot.rows("SELECT 1 FROM trades") == []

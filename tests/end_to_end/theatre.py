@@ -22,6 +22,7 @@ import aiohttp
 
 from bot.demo.ai import AiStandIn
 from bot.demo.exchange import ExchangeStandIn
+from bot.demo.exchange_signed import Credentials
 from bot.demo.market import SeededMarket
 from bot.demo.telegram import CallbackAnswer, Message, Person, TelegramStandIn
 
@@ -30,6 +31,9 @@ T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]
 OWNER = Person(4711, "Olga")
 STRANGER = Person(666, "Mallory")
+KEY, SECRET = "canary-exchange-key-77", "canary-exchange-secret-88"
+DEPOSIT = Decimal(10_000)
+"""Of the live account at the stand-in exchange."""
 START_S = 30.0
 """Longest wait for a start; a busy machine needs several times what an idle one does."""
 TELL_S = 10.0
@@ -226,7 +230,9 @@ class Theatre:
         self.token = token
         self.chat = TelegramStandIn(token, OWNER, others=[STRANGER])
         self.market = SeededMarket(lambda: time.time_ns() // 1_000_000)
-        self.exchange = ExchangeStandIn(self.market, port=free_port())
+        self.exchange = ExchangeStandIn(
+            self.market, port=free_port(), credentials=Credentials(KEY, SECRET), deposit=DEPOSIT
+        )
         self.ai = AiStandIn(latency_s=(0.02, 0.1))
         self._home = home
         self._asked = dict(settings)
@@ -243,6 +249,9 @@ class Theatre:
             "TELEGRAM_CHAT_ID": str(OWNER.id),
             "TELEGRAM_API_URL": self.chat.url,
             "EXCHANGE_URL": self.exchange.url,
+            "EXCHANGE_WS_URL": self.exchange.ws_url,
+            "EXCHANGE_API_KEY": KEY,
+            "EXCHANGE_SECRET": SECRET,
             "ANTHROPIC_API_KEY": "key-of-claude",
             "ANTHROPIC_BASE_URL": self.ai.anthropic_url,
             "OPENAI_API_KEY": "key-of-gpt",

@@ -15,6 +15,7 @@ from core.desk import (
     ChartView,
     CloseEstimate,
     DoctorLine,
+    ForeignView,
     ManualIdea,
     MetricsView,
     Period,
@@ -192,6 +193,18 @@ class FakeDesk:
 
     async def panic(self, by: str) -> Tap:
         return self._did("panic", by)
+
+    def foreign(self) -> tuple[ForeignView, ...]:
+        return self.view.foreign
+
+    async def adopt(self, symbol: str, by: str) -> Tap:
+        return self._did("adopt", symbol, by)
+
+    async def close_foreign(self, symbol: str, by: str) -> Tap:
+        return self._did("close_foreign", symbol, by)
+
+    async def ignore_foreign(self, symbol: str, by: str) -> Tap:
+        return self._did("ignore_foreign", symbol, by)
 
     async def pause(self, by: str) -> Tap:
         return self._did("pause", by)

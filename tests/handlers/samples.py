@@ -15,6 +15,7 @@ from core.desk import (
     ChartView,
     DoctorLine,
     Exposure,
+    ForeignView,
     LoopView,
     MetricsView,
     Period,
@@ -148,6 +149,23 @@ def position_view(symbol: str = BTC) -> PositionView:
         loss_at_stop=Decimal("3.452"),
         may_break_even=True,
         parts=(Decimal("0.25"), Decimal("0.5")),
+    )
+
+
+def foreign_view(symbol: str = "ETH/USDT:USDT") -> ForeignView:
+    return ForeignView(
+        symbol=symbol,
+        side=Side.SHORT,
+        leverage=10,
+        quantity=Decimal("0.5"),
+        entry=Decimal(3000),
+        mark=Decimal(2990),
+        unrealised=Decimal(5),
+        liquidation=Decimal(3280),
+        stop=Decimal(3140),
+        loss_at_stop=Decimal("71.55"),
+        exit_fee=Decimal("0.75"),
+        warning="its liquidation is near",
     )
 
 

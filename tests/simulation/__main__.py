@@ -1,4 +1,7 @@
-"""Replays one schedule: `python -m tests.simulation SEED`. Plays many: `... storm [COUNT [FIRST]]`."""
+"""Replays one schedule: `python -m tests.simulation SEED`. Plays many: `... storm [COUNT [FIRST]]`.
+
+A flow killed at each of its points: `... points [FLOW [K]]`; a storm ends with all of them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import time
 from dataclasses import dataclass, field
 from itertools import chain
 
+from tests.simulation import points_tally
 from tests.simulation.schedule import play
-from tests.simulation.storm import Tally, blow, kill_points, named
+from tests.simulation.storm import LONGEST_P99_S, Tally, blow, kill_points, named
 
 FULL = 10_000
 TELL_EVERY_S = 15.0
@@ -54,14 +58,16 @@ def storm(count: int, first: int) -> int:
     seeds = (str(seed) for seed in range(first, first + count))
     tally = blow(chain(seeds, points), Progress(count + len(points)))
     _say(tally.words())
-    return 1 if tally.wrong else 0
+    return 1 if tally.wrong or tally.bare_at(0.99) > LONGEST_P99_S else 0
 
 
 def main(words: list[str]) -> int:
     match words:
         case ["storm", *numbers]:
             count, first = [*map(int, numbers), FULL, 0][:2] if not numbers else [*map(int, numbers), 0][:2]
-            return storm(count, first)
+            return storm(count, first) | points_tally.every_point(_say)
+        case ["points", *which]:
+            return points_tally.main(which)
         case [name]:
             return replay(name)
     _say(__doc__ or "")

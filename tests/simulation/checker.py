@@ -95,7 +95,7 @@ def _once_each(books: Books) -> Iterator[str]:
         wanted = intent["request"]
         if Decimal(wanted["quantity"]) != order.quantity or wanted["side"] != order.side.value:
             yield f"I1 {order.client_id}: another order than the one that was recorded"
-        if intent["state"] in {"dead", "refused"} and not order.reject_reason:
+        if intent["state"] in {"dead", "refused", "throttled"} and not order.reject_reason:
             yield f"I10 {order.client_id}: recorded as {intent['state']}, but the venue took it"
         entries[intent["trade_id"]] += intent["purpose"] == "entry"
     for trade_id, count in entries.items():

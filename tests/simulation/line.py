@@ -67,6 +67,10 @@ class Line:
 
     # ------------------------------------------------------------ requests
 
+    @property
+    def attaches_stops(self) -> bool:
+        return False
+
     async def submit(self, request: OrderRequest) -> Outcome:
         words = f"{request.side.value} {request.kind.value} {request.quantity} {request.trigger or ''}"
         self._point("venue.submit:before", f"{words} {request.client_id[:8]}")

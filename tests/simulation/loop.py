@@ -21,8 +21,9 @@ T = TypeVar("T")
 
 MOST_CALLBACKS = 5_000_000
 """A schedule has some ten thousand; more is a loop that never rests."""
-OWNER: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("owner", default=None)
-"""The tasks of the process that is running; what a task starts belongs to its process."""
+OWNER: ContextVar[dict[asyncio.Task[Any], None] | None] = ContextVar("owner", default=None)
+"""The tasks of the process that is running, oldest first: a set's order would be that of their addresses, and
+a crash that cancels them another one each time. What a task starts belongs to its process."""
 
 
 class StormLoop(asyncio.AbstractEventLoop):
@@ -80,8 +81,8 @@ class StormLoop(asyncio.AbstractEventLoop):
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, **more)
         owner = OWNER.get()
         if owner is not None:
-            owner.add(task)
-            task.add_done_callback(owner.discard)
+            owner[task] = None
+            task.add_done_callback(lambda done: _ignored(owner.pop(done, None)))
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -126,6 +127,10 @@ class StormLoop(asyncio.AbstractEventLoop):
         self._now = max(self._now, timers[0][0])
         while timers and timers[0][0] <= self._now:
             self._ready.append(heapq.heappop(timers)[2])
+
+
+def _ignored(_: object) -> None:
+    """Called for what it does."""
 
 
 class LoopClock:

@@ -28,6 +28,8 @@ PER_TASK = 20
 MOST_WRONG = 50
 """Failing schedules that are kept; one is enough to go on with."""
 NEVER = 10**9
+LONGEST_P99_S = 5.0
+"""Without a covering stop, restarts included; what is longest of all the checker judges in each schedule."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Tally:
 
     schedules: int = 0
     fills: int = 0
+    fewest_fills: int | None = None
+    """Of one schedule; None before the first."""
     crashes: int = 0
     bare_s: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -45,6 +49,7 @@ class Tally:
     def add(self, name: str, played: Played) -> None:
         self.schedules += 1
         self.fills += played.fills
+        self.fewest_fills = _fewer(self.fewest_fills, played.fills)
         self.crashes += played.crashes
         self.bare_s += [seconds for seconds in played.bare_s if seconds > 0]
         self.counts += played.counts
@@ -54,6 +59,7 @@ class Tally:
     def join(self, other: Tally) -> None:
         self.schedules += other.schedules
         self.fills += other.fills
+        self.fewest_fills = _fewer(self.fewest_fills, other.fewest_fills)
         self.crashes += other.crashes
         self.bare_s += other.bare_s
         self.counts += other.counts
@@ -67,7 +73,8 @@ class Tally:
     def words(self) -> str:
         faults = ", ".join(f"{name} {count}" for name, count in sorted(self.counts.items()))
         lines = [
-            f"{self.schedules} schedules, {self.fills} fills, {self.crashes} crashes, "
+            f"{self.schedules} schedules, {self.fills} fills, {self.fewest_fills or 0} at least in each, "
+            f"{self.crashes} crashes, "
             f"{len(self.wrong)} wrong",
             f"without a covering stop: {len(self.bare_s)} spans, median {self.bare_at(0.5):.2f} s, "
             f"p99 {self.bare_at(0.99):.2f} s, worst {self.bare_at(1.0):.2f} s",
@@ -75,6 +82,10 @@ class Tally:
         ]
         lines += [f"python -m tests.simulation {name}: {'; '.join(why)}" for name, why in self.wrong]
         return "\n".join(lines)
+
+
+def _fewer(one: int | None, other: int | None) -> int | None:
+    return min((count for count in (one, other) if count is not None), default=None)
 
 
 def named(name: str) -> Schedule:

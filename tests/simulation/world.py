@@ -256,7 +256,7 @@ class Process:
         self.world = world
         self.is_dead = False
         self.is_ready = False
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}
         self._context = copy_context()
         self._context.run(OWNER.set, self.tasks)
         dice, clock = world.dice, world.clock

@@ -11,13 +11,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from core.adapters.exchange.budget import WeightBudget
 from core.adapters.exchange.calls import BadShape, Calls, Urgency, expect_dict, expect_list
 from core.adapters.exchange.checks import Rows, checked_quote, rows_from
+from core.adapters.exchange.endings import ending, is_leaving
 from core.adapters.exchange.reader import BudgetRule, Interest, VenueTime, number_or_none
 from core.adapters.exchange.tiers import binance_tiers, careful_tiers
 from core.errors import BadMarketFacts, NotAllowed, Unknown
@@ -36,9 +36,6 @@ FUNDING_HOURS: Final = 8.0
 """Of every symbol that `fundingInfo` leaves out."""
 
 FUNDING_INFO_LIFE_S: Final = 3600.0
-
-DELISTING_NOTICE: Final = timedelta(days=7)
-"""A perpetual with a delivery date that near is being delisted: no new position would outlive its plan."""
 
 Raw = Mapping[str, Any]
 
@@ -312,8 +309,7 @@ def _instrument(symbol: str, row: Raw, tiers: tuple[Tier, ...] | None, now_ms: f
     """A lot is the coarser of the ordinary and the market step: an order of either kind is then valid."""
     rules = {rule["filterType"]: rule for rule in row["filters"]}
     lot, market_lot = rules["LOT_SIZE"], rules["MARKET_LOT_SIZE"]
-    delivery_ms = int(row.get("deliveryDate") or 0)
-    is_leaving = 0 < delivery_ms < now_ms + DELISTING_NOTICE.total_seconds() * 1000
+    ends_at = ending(row.get("deliveryDate"))
     return Instrument(
         symbol=symbol,
         base=coin(symbol),
@@ -326,7 +322,8 @@ def _instrument(symbol: str, row: Raw, tiers: tuple[Tier, ...] | None, now_ms: f
         maker_fee=MAKER_FEE,
         tiers=tiers or _assumed(row),
         tiers_assumed=tiers is None,
-        is_active=row.get("status") == "TRADING" and not is_leaving,
+        is_active=row.get("status") == "TRADING" and not is_leaving(ends_at, from_ms(int(now_ms))),
+        trades_until=ends_at,
     )
 
 

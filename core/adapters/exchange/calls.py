@@ -40,9 +40,13 @@ FIRST_PAUSE_S = 0.25
 
 SILENCE_S = 60.0
 """After a 429 or 418 that doesn't say how long."""
+MOMENT_S = 2.0
+"""After Bybit's or OKX's word that one endpoint was asked too often: they count in one and two seconds."""
+GATEWAY_BAN_S = 600.0
+"""After Bybit's 403, which never says how long: ten minutes by its documentation."""
 
 DEGRADED_AFTER = 3
-"""Failed attempts in a row until health says so."""
+"""Failed attempts in a row until health says so, and that the venue doesn't answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Refusal(Unknown):
 class _Answer:
     status: int | None = None
     retry_after_s: float | None = None
+    is_maintenance: bool = False
+    """The venue said, in whatever shape, that it is being worked on."""
 
 
 _answer: ContextVar[_Answer] = ContextVar("answer")
@@ -98,6 +104,9 @@ class Calls:
         self._failures = 0
         self._last_error = ""
         self._last_success: float | None = None
+        self._silent = 0
+        self._silent_since: datetime | None = None
+        self._is_maintenance = False
         client.on_rest_response = self._on_response
 
     async def read(
@@ -141,8 +150,20 @@ class Calls:
         detail = self._last_error if state != "ok" else ""
         if silent_until is not None:
             detail = f"the exchange asked for silence until {silent_until:%H:%M:%S} UTC"
+        elif outage := self.outage():
+            detail = outage
         more = {"weight_used": self._budget.used, "weight_limit": self._budget.limit}
         return ComponentHealth(state, detail, age, more)
+
+    def outage(self) -> str:
+        """Since when the venue gives no usable answer, and the newest reason; empty while it gives any.
+
+        A refusal or a ban is an answer. A venue that says that it is in maintenance is believed at once.
+        """
+        if self._silent_since is None or (self._silent < DEGRADED_AFTER and not self._is_maintenance):
+            return ""
+        what = "is in maintenance" if self._is_maintenance else "does not answer"
+        return f"the exchange {what} since {self._silent_since:%Y-%m-%d %H:%M:%S} UTC ({self._last_error})"
 
     async def _attempt(
         self,
@@ -169,7 +190,9 @@ class Calls:
             failure = self._sorted(endpoint, error, answer)
         else:
             self._failures, self._last_success = 0, self._clock.monotonic()
+            self._note_silence(None, answer)
             return checked
+        self._note_silence(failure, answer)
         self._note(endpoint, attempt, answer, failure, self._clock.monotonic() - started)
         raise failure
 
@@ -188,6 +211,14 @@ class Calls:
             type(failure).__name__,
             str(failure),
         )
+
+    def _note_silence(self, failure: PerpilotError | None, answer: _Answer) -> None:
+        if not isinstance(failure, Unknown) or isinstance(failure, Refusal):
+            self._silent, self._silent_since, self._is_maintenance = 0, None, False
+            return
+        self._silent += 1
+        self._silent_since = self._silent_since or self._clock.now()
+        self._is_maintenance = self._is_maintenance or answer.is_maintenance
 
     def _sorted(self, endpoint: str, error: Exception, answer: _Answer) -> PerpilotError:
         failure = sort_failure(endpoint, error, answer.status, self._clock.now(), answer.retry_after_s)
@@ -214,6 +245,8 @@ class Calls:
             elif lower == "retry-after" and value.strip().isdigit():
                 answer.retry_after_s = float(value)
         body = body.strip()
+        if code >= 500 or not body.startswith(("{", "[")):
+            answer.is_maintenance = _MAINTENANCE.search(body) is not None
         if code < 400 and not body.startswith(("{", "[")):
             raise BadShape(f"status {code} without JSON")
         return body
@@ -246,6 +279,13 @@ _TRANSIENT_CODES = {"-1000", "-1001", "-1006", "-1007", "-1008", "-1021"}
 _REGION = re.compile(
     r"restricted location|your country|not available in your region|eligibility", re.IGNORECASE
 )
+_MAINTENANCE = re.compile(
+    r"maintenance|system (?:is )?(?:upgrad|suspend)|service is restarting", re.IGNORECASE
+)
+_TOO_FREQUENT = re.compile(r"access too frequent", re.IGNORECASE)
+_MOMENTARY = re.compile(r'"(?:retCode|s?[cC]ode)"\s*:\s*"?(?:10006|10429|50011|50061)\b')
+SIGNED = re.compile(r"origin_string\s*\[.*?(?:\]|$)", re.DOTALL)
+"""Bybit repeats what was signed when it refuses a signature: it begins with the time and the key."""
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 
@@ -262,7 +302,18 @@ def silence_end(text: str, now: datetime, retry_after_s: float | None) -> dateti
     told = [now + timedelta(seconds=retry_after_s)] if retry_after_s else []
     if banned:
         told.append(from_ms(int(banned.group(1))))
-    return max(told) if told else now + timedelta(seconds=SILENCE_S)
+    return max(told) if told else now + timedelta(seconds=_unsaid_s(text))
+
+
+def is_momentary(text: str) -> bool:
+    """The venue's own code says that only a moment's rate was too high, with whatever status it came."""
+    return _MOMENTARY.search(text) is not None
+
+
+def _unsaid_s(text: str) -> float:
+    if _TOO_FREQUENT.search(text):
+        return GATEWAY_BAN_S
+    return MOMENT_S if is_momentary(text) else SILENCE_S
 
 
 def _code_and_words(text: str) -> tuple[str, str]:
@@ -278,7 +329,7 @@ def _code_and_words(text: str) -> tuple[str, str]:
         return "", "an answer that can't be read"
     code = next((str(body[key]) for key in ("code", "retCode") if body.get(key) is not None), "")
     words = next((str(body[key]) for key in ("msg", "retMsg") if body.get(key)), "no message")
-    return code, " ".join(words.split())[:120]
+    return code, " ".join(SIGNED.sub("", words).split())[:120]
 
 
 def expect_list(raw: Any) -> list[Any]:

@@ -136,8 +136,8 @@ def _configured(client_class: Any, access: Access) -> Any:
 
 
 def _hush(logger: logging.Logger) -> None:
-    """Never below INFO; what is quieter already stays so."""
-    if logger.getEffectiveLevel() < logging.INFO:
+    """Never below INFO, whatever the root is set to later; what was made quieter itself stays so."""
+    if logger.level < logging.INFO:
         logger.setLevel(logging.INFO)
 
 

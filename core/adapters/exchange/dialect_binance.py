@@ -10,22 +10,35 @@ Surprising facts of the venue:
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from core.adapters.exchange import rows_binance as rows
 from core.adapters.exchange.binance import symbol_of, venue_id
 from core.adapters.exchange.calls import BadShape, Urgency, expect_dict, expect_list
-from core.adapters.exchange.dialects import Modes, Raw, Remembered, SymbolModes, is_yes, number, text, whole
+from core.adapters.exchange.dialects import (
+    CHILD_NEVER_SHOWN,
+    CHILD_SHOWN_WITHIN,
+    Modes,
+    Raw,
+    Remembered,
+    SymbolModes,
+    is_yes,
+    number,
+    text,
+    whole,
+)
 from core.adapters.exchange.history_binance import BinanceHistory, dicts
 from core.adapters.exchange.wire import Line, Sending
 from core.errors import Unknown
 from core.ports import Outcome
-from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position, Transfer
+from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, OrderStatus, Position, Transfer
 
 
 class BinanceDialect:
     attaches_stops = False
+    lists_all_for_one = False
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -180,9 +193,14 @@ class BinanceDialect:
         if child_name:
             self._names.keep(child_name, client_id)
             child = await self._regular({"orderId": child_name}, symbol, urgency, client_id)
-        if child is None and row.get("algoStatus") == "FINISHED":
+        order = rows.algo_order(row, child)
+        if order is None or child is not None or row.get("algoStatus") not in rows.TRIGGERED:
+            return order
+        if self._line.time.now() - order.updated_at >= CHILD_SHOWN_WITHIN:
+            return replace(order, status=OrderStatus.CANCELLED, reject_reason=CHILD_NEVER_SHOWN)
+        if row.get("algoStatus") == "FINISHED":
             raise Unknown(f"{symbol}: {client_id} triggered, and what became of it isn't shown yet")
-        return rows.algo_order(row, child)
+        return order
 
     # ------------------------------------------------------------ the account
 
@@ -269,7 +287,9 @@ def _position_rows(raw: Any) -> list[Raw]:
 
 
 def _algos(raw: Any) -> list[Order]:
-    return [order for row in expect_list(raw) if (order := rows.algo_order(row, None)) is not None]
+    """Those that still wait: one that is over may stay listed for a moment."""
+    waiting = [row for row in expect_list(raw) if expect_dict(row).get("algoStatus") != "FINISHED"]
+    return [order for row in waiting if (order := rows.algo_order(row, None)) is not None]
 
 
 def _one_algo(raw: Any) -> Raw:

@@ -51,6 +51,7 @@ FALLS, RISES = 2, 1
 
 class BybitDialect:
     attaches_stops = True
+    lists_all_for_one = False
 
     def __init__(self, line: Line) -> None:
         self._line = line

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -20,6 +21,8 @@ from core.adapters.exchange import rows_okx as rows
 from core.adapters.exchange.calls import GUARDING, BadShape, Urgency
 from core.adapters.exchange.dialects import (
     BY_VENUE_ID,
+    CHILD_NEVER_SHOWN,
+    CHILD_SHOWN_WITHIN,
     Modes,
     Raw,
     Remembered,
@@ -33,7 +36,17 @@ from core.adapters.exchange.wire import RECEIVE_WINDOW_MS, Line, Sending
 from core.errors import NotAllowed, Unknown
 from core.market import coin, to_ms
 from core.ports import Outcome
-from core.trade import Balance, Fill, FundingPayment, Order, OrderKind, OrderRequest, Position, Transfer
+from core.trade import (
+    Balance,
+    Fill,
+    FundingPayment,
+    Order,
+    OrderKind,
+    OrderRequest,
+    OrderStatus,
+    Position,
+    Transfer,
+)
 
 COST: Final = 2
 """In the units of the market's budget for this venue."""
@@ -42,6 +55,8 @@ RECENT: Final = timedelta(days=3)
 """As long back as the quick list of fills goes."""
 WEEK: Final = timedelta(days=7)
 """As long back as the quick list of bills goes."""
+_UNFIT: Final = {"1": "its account mode trades spot only"}
+"""Levels of the account (`acctLv`) at which no swap can be traded."""
 RULES_LIFE_S: Final = 3600.0
 ATTACHED: Final = "s"
 """Added to an entry's id, it names the stop that came with it."""
@@ -51,6 +66,7 @@ ALGO_KINDS: Final = ("conditional,oco", "trigger")
 
 class OkxDialect:
     attaches_stops = True
+    lists_all_for_one = True
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -155,9 +171,12 @@ class OkxDialect:
         if name:
             self._names.keep(name, text(algo, "algoClOrdId"))
             child = await self._order_row(symbol, "ordId", name, urgency)
-        if child is None and algo.get("state") == "effective":
+        found = rows.algo_order(algo, child, sizes)
+        if found is None or child is not None or algo.get("state") != "effective":
+            return found
+        if self._line.time.now() - found.updated_at < CHILD_SHOWN_WITHIN:
             raise Unknown(f"{symbol}: {client_id} triggered, and what became of it isn't shown yet")
-        return rows.algo_order(algo, child, sizes)
+        return replace(found, status=OrderStatus.CANCELLED, reject_reason=CHILD_NEVER_SHOWN)
 
     async def _order_row(self, symbol: str, key: str, name: str, urgency: Urgency) -> Raw | None:
         question = {"instId": _venue_id(symbol), key: name}
@@ -217,13 +236,16 @@ class OkxDialect:
         def read(raw: Any) -> Modes:
             told = rows.one(raw)
             level = text(told, "acctLv")
+            words = _UNFIT.get(level, "")
+            if told.get("ctIsoMode") == "autonomy":
+                words = "its isolated margin is moved by hand: set it to auto transfers"
             return Modes(
                 is_hedge=text(told, "posMode") != "net_mode",
                 is_multi_asset=None,
                 is_portfolio=level == "4",
                 is_isolated=None,
-                can_trade=level != "1",
-                words="its account mode trades spot only" if level == "1" else "",
+                can_trade=not words,
+                words=words,
             )
 
         return await self._line.read("account/config", COST, urgency, self._api.privateGetAccountConfig, read)

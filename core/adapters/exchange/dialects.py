@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol, TypeVar
 
 from core.adapters.exchange.calls import BadShape, Urgency
@@ -33,6 +33,11 @@ BY_VENUE_ID = "@"
 
 NEVER = Decimal(1000)
 """Times the mark: where a short goes whose venue names no liquidation price. As good as never."""
+
+CHILD_SHOWN_WITHIN = timedelta(seconds=10)
+"""A conditional order that triggered became another one. Where that is not shown for so long, it never will
+be: the conditional order is over, and only positions and fills tell what it did."""
+CHILD_NEVER_SHOWN = "triggered, and no order of it is shown"
 
 REMEMBERED = 5_000
 """Far more orders than one trade has."""
@@ -77,6 +82,11 @@ class Dialect(Protocol):
 
     @property
     def attaches_stops(self) -> bool: ...
+
+    @property
+    def lists_all_for_one(self) -> bool:
+        """Open orders of every symbol cost no more than those of one."""
+        ...
 
     async def server_ms(self, urgency: Urgency) -> int: ...
 
@@ -172,6 +182,13 @@ def liquidation_or_never(price: Decimal | None, side: Side, mark: Decimal) -> De
     if price is not None:
         return price
     return ZERO if side is Side.LONG else mark * NEVER
+
+
+def shown_leverage(value: Decimal) -> int:
+    """Of a position: the next whole number. Venues take 12.5x from a person; that must not hide the rest."""
+    if value <= 0:
+        raise BadShape(f"leverage {value} must be above 0")
+    return int(value.to_integral_value(ROUND_CEILING))
 
 
 def whole(value: Decimal) -> int:

@@ -35,8 +35,8 @@ from core.trade import Fill, FundingPayment, Order, Transfer
 
 logger = logging.getLogger("perpilot.exchange")
 
-WINDOW: Final = timedelta(days=7)
-"""The longest time between start and end that these lists take."""
+WINDOW: Final = timedelta(days=7, seconds=-1)
+"""These lists take at most, and one of them less than, seven days between start and end."""
 PAGE: Final = 1000
 SETTLED_S: Final = 120.0
 """Younger translations are not kept: the venue may show a child before it names its parent."""

@@ -34,7 +34,7 @@ from core.adapters.exchange.sharing import Desk, Flights
 from core.adapters.exchange.unified import OTHER_RULE, RULES, UnifiedReader
 from core.errors import BadMarketFacts, Unknown, UnknownSymbol
 from core.market import TIMEFRAMES, Background, Candles, Instrument, Quote, to_ms
-from core.ports import Clock, ComponentHealth, Market
+from core.ports import Clock, ClockReading, ComponentHealth, Market
 
 logger = logging.getLogger("perpilot.exchange")
 
@@ -42,7 +42,9 @@ MAX_CANDLES = 500
 QUOTE_LIFE_S = 1.0
 BACKGROUND_LIFE_S = 60.0
 INSTRUMENTS_LIFE_S = 86_400.0
-CLOCK_LIFE_S = 900.0
+CLOCK_LIFE_S = 300.0
+DOUBT_PAUSE_S = 600.0
+"""Between two reloads that rejected orders ask for."""
 UPKEEP_PAUSE_S = 60.0
 """Between tries of a reload that failed."""
 
@@ -83,6 +85,7 @@ class CcxtMarket:
         self._refined: dict[str, Instrument] = {}
         self._backgrounds: dict[str, tuple[float, Background]] = {}
         self._due: dict[str, float] = {}
+        self._doubted_at: float | None = None
         self._link: _Link | None = None
 
     async def open(self) -> None:
@@ -109,6 +112,22 @@ class CcxtMarket:
         """The venue's clock minus ours; None when it was never measured."""
         return self._time.offset_s
 
+    def clock_reading(self) -> ClockReading | None:
+        return self._time.reading()
+
+    def outage(self) -> str:
+        """Since when and why the venue gives no usable answer; empty while it does, and before `open`."""
+        return self._link.calls.outage() if self._link is not None else ""
+
+    def doubt(self, symbol: str) -> None:
+        """The venue rejected an order by a rule of the instrument: the rules are read again, by the next
+        question and at most once in `DOUBT_PAUSE_S`."""
+        now = self._clock.monotonic()
+        if self._doubted_at is not None and now - self._doubted_at < DOUBT_PAUSE_S:
+            return
+        self._doubted_at = self._due["instruments"] = now
+        logger.warning("exchange_rules_doubted symbol=%s", symbol)
+
     @property
     def budget(self) -> WeightBudget:
         return self._budget
@@ -125,10 +144,10 @@ class CcxtMarket:
         server_ms = await reader.server_ms(OPENING)
         received = self._clock.now()
         middle = sent + (received - sent) / 2
-        self._time.offset_s = (server_ms - to_ms(middle)) / 1000
+        self._time.offset_s = offset_s = (server_ms - to_ms(middle)) / 1000
         self._connection().client.options["timeDifference"] = to_ms(middle) - server_ms  # for signed requests
         self._due["clock"] = self._clock.monotonic() + CLOCK_LIFE_S
-        return self._time.offset_s
+        return offset_s
 
     async def candles(
         self, symbol: str, timeframe: str, until: datetime, limit: int, *, urgency: Urgency = SCANNING

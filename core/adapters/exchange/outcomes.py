@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from core.adapters.exchange.calls import SIGNED
 from core.ports import Outcome, Result
 
 
@@ -51,6 +52,8 @@ class CodeBook:
     """Refused because of our time: it must be measured again."""
     exempt: frozenset[str] = frozenset()
     """Refusals that the venue does not apply to reduce-only orders: closing is still worth trying."""
+    rules: frozenset[str] = frozenset()
+    """Refusals by tick, lot, smallest or largest order: ours of the instrument may be out of date."""
 
 
 def sort_answer(book: CodeBook, heard: Heard, wanted: str) -> Outcome:
@@ -95,7 +98,8 @@ def _codes(text: str) -> frozenset[str]:
 
 
 def _words(value: Any) -> str:
-    return " ".join(str(value or "").split())[:160]
+    """Without the signed text that Bybit repeats when it refuses a signature: it begins with the key."""
+    return " ".join(SIGNED.sub("", str(value or "")).split())[:160]
 
 
 def _named(row: Any, keys: Iterable[str]) -> frozenset[str]:
@@ -144,10 +148,11 @@ BINANCE: Final = CodeBook(
     ),
     duplicate=_codes("-4116"),
     unknown=_codes("-1000 -1001 -1006 -1007 -1016"),
-    absent=_codes("-2013"),
+    absent=_codes("-2011 -2013"),
     as_wanted=_codes("-4046 -4059 -4171"),
     clock=_codes("-1021 -4188 -5028"),
     exempt=_codes("-1008 -4164 -4400 -4401"),
+    rules=_codes("-1013 -1111 -4001 -4002 -4003 -4004 -4005 -4013 -4014 -4023 -4164"),
 )
 
 
@@ -186,6 +191,7 @@ BYBIT: Final = CodeBook(
     as_wanted=_codes("110025 110026 110027 110043"),
     clock=_codes("10002"),
     exempt=_codes("110023 110042"),
+    rules=_codes("10001 110003 110017 110094"),
 )
 
 
@@ -230,6 +236,7 @@ OKX: Final = CodeBook(
     absent=_codes("51603"),
     as_wanted=frozenset(),
     clock=_codes("50102 50112"),
+    rules=_codes("51006 51020 51121 51202"),
 )
 
 BOOKS: Final = {"binanceusdm": BINANCE, "bybit": BYBIT, "okx": OKX}

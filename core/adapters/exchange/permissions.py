@@ -36,6 +36,8 @@ class KeyReport:
     """Why, the gravest first; each a sentence with what to do."""
     expires_at: datetime | None = None
     """None: never, or not told."""
+    owner_id: str = ""
+    """The account's id as the venue tells it with the key; empty: it tells none (Binance), or not now."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class _Findings:
     unknown: list[str]
     warn: list[str]
     expires_at: datetime | None = None
+    owner_id: str = ""
 
 
 async def look_at_key(venue: CcxtVenue) -> KeyReport:
@@ -51,7 +54,8 @@ async def look_at_key(venue: CcxtVenue) -> KeyReport:
     try:
         facts = await readable("key", venue.dialect.key_facts(venue.urgency))
     except NotAllowed as error:
-        return KeyReport(KeyVerdict.REFUSE, (f"the exchange refuses this key: {error}",))
+        mend = "check the key, its secret, its rights and the addresses it is bound to"
+        return KeyReport(KeyVerdict.REFUSE, (f"the exchange refuses this key: {mend} ({error})",))
     except (Unknown, Throttled) as error:
         return KeyReport(KeyVerdict.UNKNOWN, (f"the key's permissions could not be read: {error}",))
     return judge_key(venue.exchange_id, facts, venue.line.clock.now())
@@ -75,7 +79,7 @@ def judge_key(exchange_id: str, facts: Raw, now: datetime) -> KeyReport:
         if found.warn
         else KeyVerdict.FINE
     )
-    return KeyReport(verdict, (*found.refuse, *found.unknown, *found.warn), found.expires_at)
+    return KeyReport(verdict, (*found.refuse, *found.unknown, *found.warn), found.expires_at, found.owner_id)
 
 
 def _binance(facts: Raw, found: _Findings) -> None:
@@ -99,6 +103,7 @@ def _binance(facts: Raw, found: _Findings) -> None:
 
 
 def _bybit(facts: Raw, found: _Findings) -> None:
+    found.owner_id = str(facts.get("userID") or "")
     permissions = facts["permissions"]
     wallet = permissions["Wallet"]
     for right, words in (("Withdraw", "withdraw"), ("SubMemberTransfer", "send money to sub-accounts")):
@@ -119,6 +124,7 @@ def _bybit(facts: Raw, found: _Findings) -> None:
 
 
 def _okx(facts: Raw, found: _Findings) -> None:
+    found.owner_id = str(facts.get("uid") or "")
     rights = {right.strip() for right in str(facts["perm"]).split(",") if right.strip()}
     if not rights:
         raise ValueError("perm")

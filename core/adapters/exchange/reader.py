@@ -11,7 +11,7 @@ from core.adapters.exchange.calls import Urgency
 from core.adapters.exchange.checks import Rows
 from core.market import Background, Instrument, Quote
 from core.money import exact
-from core.ports import Clock
+from core.ports import Clock, ClockReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,27 @@ class VenueTime:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.offset_s: float | None = None
+        self._offset_s: float | None = None
+        self._measured: tuple[float, float] | None = None
+        """Monotonic seconds and those of the wall clock at the newest measurement."""
+
+    @property
+    def offset_s(self) -> float | None:
         """Venue minus ours; None before the first measurement."""
+        return self._offset_s
+
+    @offset_s.setter
+    def offset_s(self, offset_s: float) -> None:
+        self._offset_s = offset_s
+        self._measured = self._clock.monotonic(), self._clock.now().timestamp()
+
+    def reading(self) -> ClockReading | None:
+        """None before the first measurement."""
+        if self._offset_s is None or self._measured is None:
+            return None
+        age_s = self._clock.monotonic() - self._measured[0]
+        stepped_s = self._clock.now().timestamp() - self._measured[1] - age_s
+        return ClockReading(self._offset_s, age_s, stepped_s)
 
     def now(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self.offset_s or 0.0)

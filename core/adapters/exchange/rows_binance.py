@@ -16,9 +16,9 @@ from core.adapters.exchange.dialects import (
     maybe,
     moment,
     number,
+    shown_leverage,
     side_of,
     text,
-    whole,
 )
 from core.market import Side
 from core.money import ZERO, exact
@@ -44,6 +44,8 @@ STATUSES: Final = {
     "EXPIRED": OrderStatus.CANCELLED,
     "EXPIRED_IN_MATCH": OrderStatus.CANCELLED,
     "REJECTED": OrderStatus.REJECTED,
+    "NEW_INSURANCE": OrderStatus.OPEN,  # the venue's own, of a liquidation and of a deleveraging
+    "NEW_ADL": OrderStatus.OPEN,
 }
 ALGO_STATUSES: Final = {
     "NEW": OrderStatus.OPEN,
@@ -52,8 +54,10 @@ ALGO_STATUSES: Final = {
     "CANCELED": OrderStatus.CANCELLED,
     "EXPIRED": OrderStatus.CANCELLED,
     "REJECTED": OrderStatus.REJECTED,
+    "FINISHED": OrderStatus.CANCELLED,
 }
-"""FINISHED is told by the order that it became."""
+"""What triggered is told by the order that it became; FINISHED without one is over."""
+TRIGGERED: Final = ("TRIGGERED", "FINISHED")
 
 LIQUIDATION_ID: Final = "autoclose-"
 """Begins the client id of a liquidation; `adl_autoclose` is the venue reducing a winner."""
@@ -161,7 +165,7 @@ def told_leverage(held: Raw) -> int | None:
     """The row names it, or notional ÷ initial margin gives it where that is near to a whole number."""
     named = maybe(held, "leverage")
     if named is not None:
-        return whole(named)
+        return shown_leverage(named)
     margin, notional = maybe(held, "positionInitialMargin"), maybe(held, "notional")
     if margin is None or notional is None:
         return None

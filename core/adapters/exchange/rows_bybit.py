@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from core.adapters.exchange.binance import symbol_of
@@ -15,9 +16,9 @@ from core.adapters.exchange.dialects import (
     moment,
     named,
     number,
+    shown_leverage,
     side_of,
     text,
-    whole,
 )
 from core.market import Side
 from core.money import ZERO
@@ -47,6 +48,9 @@ STATUSES: Final = {
 }
 TRADES: Final = frozenset({"Trade", "AdlTrade", "BustTrade", "Settle", "Delivery", "BlockTrade"})
 """Executions that change the position."""
+
+TAKER_FEE: Final = Decimal("0.00055")
+"""The regular user's."""
 
 FLOWS: Final = ("TRANSFER_IN", "TRANSFER_OUT")
 
@@ -126,7 +130,7 @@ def position(row: Raw) -> Position | None:
         entry=number(row, "avgPrice"),
         mark=mark,
         unrealised=number(row, "unrealisedPnl"),
-        leverage=whole(number(row, "leverage")),
+        leverage=shown_leverage(number(row, "leverage")),
         margin=maybe(row, "positionBalance") or maybe(row, "positionIM") or ZERO,
         liquidation=liquidation_or_never(maybe(row, "liqPrice"), side, mark),
         opened_at=moment(row, "updatedTime", "createdTime"),
@@ -151,8 +155,6 @@ def balance(raw: Any, at: datetime) -> Balance:
 
 
 def fill(row: Raw, symbol: str) -> Fill:
-    if row.get("feeCurrency") not in (None, "", "USDT"):
-        raise BadShape(f"a fee in {str(row['feeCurrency'])[:10]!r}")
     return Fill(
         id=text(row, "execId"),
         client_id=named(row, "orderLinkId", "orderId"),
@@ -160,10 +162,18 @@ def fill(row: Raw, symbol: str) -> Fill:
         side=side_of(row["side"]),
         quantity=number(row, "execQty"),
         price=number(row, "execPrice"),
-        fee=number(row, "execFee"),
+        fee=_fee(row),
         at=moment(row, "execTime"),
         is_liquidation=row.get("execType") == "BustTrade",
     )
+
+
+def _fee(row: Raw) -> Decimal:
+    """USDT. Paid in another coin, it is what the rate makes of the value: never less than the discounted fee,
+    and better than fills that can never be read."""
+    if row.get("feeCurrency") in (None, "", "USDT"):
+        return number(row, "execFee")
+    return number(row, "execQty") * number(row, "execPrice") * (maybe(row, "feeRate") or TAKER_FEE)
 
 
 def funding_payment(row: Raw, symbol: str) -> FundingPayment:

@@ -16,9 +16,9 @@ from core.adapters.exchange.dialects import (
     maybe,
     moment,
     number,
+    shown_leverage,
     side_of,
     text,
-    whole,
 )
 from core.market import Side, canonical_symbol
 from core.money import ZERO
@@ -175,7 +175,7 @@ def _position(row: Raw, sizes: Sizes) -> Position | None:
         entry=number(row, "avgPx"),
         mark=mark,
         unrealised=number(row, "upl"),
-        leverage=whole(number(row, "lever")),
+        leverage=shown_leverage(number(row, "lever")),
         margin=maybe(row, "margin") or maybe(row, "imr") or ZERO,
         liquidation=liquidation_or_never(maybe(row, "liqPx"), side, mark),
         opened_at=moment(row, "cTime"),

@@ -28,6 +28,17 @@ class Flights:
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
+    async def gather(self, key: Hashable, ask: Callable[[], Awaitable[T]], within_s: float) -> T:
+        """One answer for all who ask within `within_s`; the question leaves after the last of them did, so
+        that it is never older than what its caller knows."""
+
+        async def leave() -> T:
+            await asyncio.sleep(within_s)
+            self._running.pop(key, None)
+            return await ask()
+
+        return await self.join(key, leave)
+
     async def join(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer of the question `key` that is under way, or of a new one."""
         task: asyncio.Task[T] | None = self._running.get(key)

@@ -17,6 +17,7 @@ import numpy as np
 
 from core.adapters.exchange.calls import BadShape, Calls, Urgency, expect_dict
 from core.adapters.exchange.checks import Rows, checked_quote, rows_from
+from core.adapters.exchange.endings import ending, is_leaving
 from core.adapters.exchange.reader import BudgetRule, Interest, VenueTime, number_or_none
 from core.adapters.exchange.tiers import careful_tiers, unified_tiers
 from core.errors import BadMarketFacts, NotAllowed, Unknown
@@ -128,7 +129,7 @@ class UnifiedReader:
             if not (market.get("swap") and market.get("linear") and market.get("settle") == "USDT"):
                 continue
             try:
-                found[symbol] = _instrument(symbol, market)
+                found[symbol] = _instrument(symbol, market, self._time.now())
             except (LookupError, TypeError, ValueError) as error:
                 logger.warning("exchange_instrument_unreadable symbol=%s error=%r", symbol, str(error))
         if not found:
@@ -270,13 +271,14 @@ class UnifiedReader:
         return found
 
 
-def _instrument(symbol: str, market: Raw) -> Instrument:
+def _instrument(symbol: str, market: Raw, now: datetime) -> Instrument:
     size = exact(market.get("contractSize") or ONE)
     limits = market["limits"]
     amounts, bulk = limits["amount"], limits.get("market") or {}
     lot = _positive(market["precision"]["amount"]) * size
     largest = [exact(cap) for cap in (amounts.get("max"), bulk.get("max"), _market_cap(market)) if cap]
     leverage = (limits.get("leverage") or {}).get("max")
+    ends_at = _ends_at(market)
     return Instrument(
         symbol=symbol,
         base=str(market["base"]),
@@ -289,8 +291,15 @@ def _instrument(symbol: str, market: Raw) -> Instrument:
         maker_fee=exact(market.get("maker") or _TAKER_FEE),
         tiers=careful_tiers(ZERO, int(leverage) if leverage else None),
         tiers_assumed=True,
-        is_active=bool(market.get("active")),
+        is_active=bool(market.get("active")) and not is_leaving(ends_at, now),
+        trades_until=ends_at,
     )
+
+
+def _ends_at(market: Raw) -> datetime | None:
+    """Of a perpetual that is being delisted; ccxt leaves it in the venue's own answer (Bybit's, OKX's)."""
+    own = market.get("info") or {}
+    return ending(own.get("deliveryTime") or own.get("expTime"))
 
 
 def _market_cap(market: Raw) -> Any:

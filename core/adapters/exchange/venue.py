@@ -27,9 +27,10 @@ from core.adapters.exchange.dialect_okx import OkxDialect
 from core.adapters.exchange.dialects import Dialect, Modes, SymbolModes
 from core.adapters.exchange.outcomes import BOOKS
 from core.adapters.exchange.reader import VenueTime
+from core.adapters.exchange.sharing import Flights
 from core.adapters.exchange.wire import Deadlines, Line
 from core.errors import NotAllowed, Throttled, Unknown
-from core.ports import Clock, ComponentHealth, Outcome, Result
+from core.ports import Clock, ClockReading, ComponentHealth, Outcome, Result
 from core.trade import (
     Balance,
     Fill,
@@ -50,6 +51,9 @@ DIALECTS: Final[Mapping[str, Callable[[Line], Dialect]]] = {
     "bybit": BybitDialect,
     "okx": OkxDialect,
 }
+
+SIDE_BY_SIDE_S: Final = 0.03
+"""Looks that begin together reach their questions so far apart: each reads the journal first."""
 
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}")
 """What every one of the three venues takes."""
@@ -78,6 +82,11 @@ class CcxtVenue:
         self._line = Line(client, calls, budget, clock, VenueTime(clock), book, deadlines)
         self._dialect: Dialect = DIALECTS[self.exchange_id](self._line)
         self._urgency = urgency
+        self._flights = Flights()
+        self.on_sending: Callable[[], Callable[[], None]] = _nobody_waits
+        """Called before an order leaves; what it returns, once the venue took the order."""
+        self.doubt: Callable[[str], None] = lambda symbol: None
+        """Hears of each symbol whose rules an order of ours did not meet."""
 
     def guarding(self) -> CcxtVenue:
         """With short deadlines, the budget's reserve, and a voice during the venue's silence."""
@@ -109,6 +118,13 @@ class CcxtVenue:
         """The venue's clock minus ours; None when it was never measured."""
         return self._line.time.offset_s
 
+    def clock_reading(self) -> ClockReading | None:
+        return self._line.time.reading()
+
+    def outage(self) -> str:
+        """Since when and why the venue gives no usable answer; empty while it does."""
+        return self._calls.outage()
+
     @property
     def silent_until(self) -> datetime | None:
         """End of the venue's ban or pause; None while it listens."""
@@ -135,10 +151,14 @@ class CcxtVenue:
             sending = await readable("rules", self._dialect.placing(request))
         except (Unknown, Throttled, NotAllowed) as error:  # nothing has left yet
             return Outcome(Result.REFUSED, code="rules", detail=str(error))
+        taken = self.on_sending()
         outcome = await self._line.send(sending)
         if outcome.result is Result.DONE:
+            taken()
             body = self._line.heard().body
             return replace(outcome, order=self._dialect.learn(request, outcome, body))
+        if outcome.code in self._line.book.rules:
+            self.doubt(request.symbol)
         await self._line.mend_clock(outcome, self._urgency)
         return outcome
 
@@ -160,12 +180,27 @@ class CcxtVenue:
         return await readable("order", self._dialect.order(symbol, client_id, self._urgency))
 
     async def open_orders(self, symbol: str | None = None) -> tuple[Order, ...]:
-        return await readable("open orders", self._dialect.open_orders(symbol, self._urgency))
+        """Where a list of all costs as much as one symbol's, all who look side by side share it."""
+        urgency = self._urgency
+        if symbol is None or not self._dialect.lists_all_for_one:
+            return await readable("open orders", self._dialect.open_orders(symbol, urgency))
+
+        async def ask() -> tuple[Order, ...]:
+            return await readable("open orders", self._dialect.open_orders(None, urgency))
+
+        found = await self._flights.gather(("open orders", urgency.name), ask, SIDE_BY_SIDE_S)
+        return tuple(order for order in found if order.symbol == symbol)
 
     # ------------------------------------------------------------ the account
 
     async def positions(self) -> tuple[Position, ...]:
-        return await readable("positions", self._dialect.positions(self._urgency))
+        """One question for all open trades that are looked at side by side: it lists the whole account."""
+        urgency = self._urgency
+
+        async def ask() -> tuple[Position, ...]:
+            return await readable("positions", self._dialect.positions(urgency))
+
+        return await self._flights.gather(("positions", urgency.name), ask, SIDE_BY_SIDE_S)
 
     async def balance(self) -> Balance:
         return await readable("balance", self._dialect.balance(self._urgency))
@@ -230,6 +265,10 @@ class CcxtVenue:
             raise Throttled(f"{what}: {outcome.detail}", self.silent_until)
         if outcome.result in (Result.REFUSED, Result.NOT_ALLOWED):
             raise NotAllowed(f"{what} was refused: {outcome.detail} (code {outcome.code})")
+
+
+def _nobody_waits() -> Callable[[], None]:
+    return lambda: None
 
 
 async def readable(what: str, reading: Awaitable[T]) -> T:

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from core.adapters.exchange.budget import WeightBudget
-from core.adapters.exchange.calls import Calls, Urgency, silence_end
+from core.adapters.exchange.calls import Calls, Urgency, is_momentary, silence_end
 from core.adapters.exchange.client import error_base
 from core.adapters.exchange.outcomes import CodeBook, Heard, sort_answer
 from core.adapters.exchange.reader import VenueTime
@@ -34,8 +34,9 @@ logger = logging.getLogger("perpilot.exchange")
 
 RECEIVE_WINDOW_MS = 5_000
 """After it the venue refuses a request that was under way: no order appears later than that."""
-DOUBTFUL_CLOCK_S = 10.0
-"""Refused for its time, the clock is measured again, but not more often than that."""
+DOUBTFUL_CLOCK_S = 1.0
+"""Refused for its time, the clock is measured again, but not more often than that. Until it is right,
+guarding sees nothing."""
 
 _heard: ContextVar[Heard] = ContextVar("heard")
 _STUMBLED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RuntimeError)
@@ -144,7 +145,9 @@ class Line:
             outcome = replace(outcome, detail=f"{outcome.detail} (closing is still possible)")
         if outcome.result is not Result.DONE and not self._is_taken_setting(sending, answer):
             self._note(sending, outcome, answer, self.clock.monotonic() - started)
-        if outcome.result is Result.THROTTLED and answer.status in (403, 418, 429):
+        if outcome.result is Result.THROTTLED and (
+            answer.status in (403, 418, 429) or is_momentary(answer.text)
+        ):
             self._budget.silence(silence_end(answer.text, self.clock.now(), answer.retry_after_s))
         return outcome
 
@@ -160,9 +163,9 @@ class Line:
         server_ms = await self.server_ms(urgency)
         middle = sent + (self.clock.now() - sent) / 2
         self._measured_at = self.clock.monotonic()
-        self.time.offset_s = (server_ms - to_ms(middle)) / 1000
+        self.time.offset_s = offset_s = (server_ms - to_ms(middle)) / 1000
         self.client.options["timeDifference"] = to_ms(middle) - server_ms
-        return self.time.offset_s
+        return offset_s
 
     def heard(self) -> Heard:
         """The newest answer of this task."""
@@ -175,7 +178,9 @@ class Line:
     async def _admitted(self, sending: Sending) -> Outcome | None:
         """Pays for the request, or says why it is not sent."""
         try:
-            await self._budget.take(sending.weight, urgent=sending.is_protecting)
+            await self._budget.take(
+                sending.weight, urgent=sending.is_protecting, protects=sending.is_protecting
+            )
         except Throttled as error:
             return Outcome(Result.THROTTLED, code="budget", detail=str(error))
         return None

@@ -70,6 +70,29 @@ async def test_what_others_on_this_address_spent_counts_too(clock: FakeClock) ->
         await weights.take(6, urgent=False)
 
 
+async def test_what_others_spent_ends_with_the_venues_minute(clock: FakeClock) -> None:
+    clock.pass_time(seconds=50 - clock.now().timestamp() % 60)
+    weights = budget(clock)
+
+    weights.heard(100)  # this program, before it was started again
+    with pytest.raises(Throttled, match="100 of 100"):
+        await weights.take(20, urgent=True)
+    clock.pass_time(seconds=12)
+    await weights.take(20, urgent=True)
+
+    assert weights.used == 20
+
+
+async def test_a_spent_budget_holds_no_order_that_protects(clock: FakeClock) -> None:
+    weights = budget(clock)
+    weights.heard(130)
+
+    await weights.take(0, urgent=True, protects=True)
+
+    with pytest.raises(Throttled):
+        await weights.take(0, urgent=True)
+
+
 async def test_silence_holds_for_scanning_and_is_never_shortened(clock: FakeClock) -> None:
     weights = budget(clock)
     weights.silence(clock.now() + timedelta(seconds=30))
@@ -94,3 +117,74 @@ async def test_a_request_larger_than_the_budget_is_a_bug(clock: FakeClock) -> No
 def test_an_impossible_budget_is_refused(clock: FakeClock, limit: int, reserve: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         WeightBudget(clock, limit=limit, reserve_fraction=reserve)
+
+
+async def asks(weights: WeightBudget, seconds: int, clock: FakeClock, told_again: bool) -> list[int]:
+    """At which seconds a guard that tries every second gets through, told to be silent each time or not."""
+    came_through = []
+    for second in range(seconds):
+        try:
+            await weights.take(1, urgent=True)
+        except Throttled:
+            pass
+        else:
+            came_through.append(second)
+            if told_again:
+                weights.silence(clock.now() + timedelta(minutes=10))
+        clock.pass_time(seconds=1)
+    return came_through
+
+
+async def test_guarding_reads_of_a_banned_address_are_single_and_ever_rarer(clock: FakeClock) -> None:
+    weights = budget(clock)
+    weights.silence(clock.now() + timedelta(minutes=10))
+
+    came_through = await asks(weights, 200, clock, told_again=True)
+
+    assert came_through == [0, 10, 30, 70, 130, 190]
+
+
+async def test_a_whole_look_fits_into_a_sounding_while_the_venue_answers(clock: FakeClock) -> None:
+    weights = budget(clock)
+    weights.silence(clock.now() + timedelta(minutes=1))
+
+    came_through = await asks(weights, 40, clock, told_again=False)
+
+    assert came_through == [0, 1, 2, 10, 11, 12, 30, 31, 32]
+
+
+async def test_protecting_orders_go_during_any_silence_and_are_looked_after(clock: FakeClock) -> None:
+    weights = budget(clock)
+    weights.silence(clock.now() + timedelta(minutes=10))
+    await weights.take(1, urgent=True)
+    weights.silence(clock.now() + timedelta(minutes=10))
+
+    with pytest.raises(Throttled):
+        await weights.take(1, urgent=True)
+    await weights.take(1, urgent=True, protects=True)
+    await weights.take(1, urgent=True)  # the look after it
+
+    assert weights.used == 3
+
+
+async def test_the_next_silence_begins_with_a_sounding_of_its_own(clock: FakeClock) -> None:
+    weights = budget(clock)
+    weights.silence(clock.now() + timedelta(seconds=5))
+    await asks(weights, 5, clock, told_again=False)
+    clock.pass_time(seconds=1)
+
+    weights.silence(clock.now() + timedelta(seconds=60))
+    came_through = await asks(weights, 12, clock, told_again=False)
+
+    assert came_through == [0, 1, 2, 10, 11]
+
+
+async def test_a_moment_s_silence_holds_scanning_and_never_guarding(clock: FakeClock) -> None:
+    weights = budget(clock)
+    for _ in range(3):
+        weights.silence(clock.now() + timedelta(seconds=2))
+        await weights.take(1, urgent=True)
+        with pytest.raises(Throttled):
+            await weights.take(1, urgent=False)
+
+    assert weights.used == 3

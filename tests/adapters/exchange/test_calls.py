@@ -149,6 +149,100 @@ async def test_a_ban_holds_until_its_end_but_guarding_still_asks(
         await market.quote("ETH/USDT:USDT")
 
 
+async def test_during_a_ban_a_guards_questions_are_rare(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock
+) -> None:
+    ban = refusing(418, -1003, "Way too many requests", Retry_After="300")
+    venue.fail("v1/klines", *[ban] * 99)
+    asked_at = []
+
+    for second in range(100):
+        before = len(venue.asked)
+        with pytest.raises(Throttled):
+            await market.guarding().candles(BTC, "1h", clock.now(), 10)
+        asked_at += [second] * (len(venue.asked) - before)
+        clock.pass_time(seconds=1)
+
+    assert asked_at == [0, 1, 11, 31, 71]
+
+
+async def test_a_gateways_ban_lasts_ten_minutes(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock
+) -> None:
+    venue.fail("v1/klines", page(403, "<html>403 Access too frequent</html>"))
+
+    with pytest.raises(Throttled) as caught:
+        await market.candles(BTC, "1h", clock.now(), 10)
+
+    assert caught.value.until == NOW + timedelta(minutes=10)
+
+
+async def test_an_exchange_that_stops_answering_is_one_state_with_its_beginning(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock
+) -> None:
+    clock.pass_time(seconds=2)
+    venue.fail("v1/klines", *[OVERLOADED] * 4)
+    before = market.outage()
+    with pytest.raises(Unknown):
+        await market.candles(BTC, "1h", clock.now(), 10)
+    during, health = market.outage(), market.health()
+    await market.measure_clock()
+
+    assert before == market.outage() == ""
+    assert during.startswith("the exchange does not answer since 2026-05-04 12:07:32 UTC (klines")
+    assert (health.state, health.detail) == ("degraded", during)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [page(), page(503, "System upgrading"), refusing(503, 0, "The system is under maintenance.")],
+    ids=["page", "upgrade", "code"],
+)
+async def test_maintenance_is_believed_at_its_first_word(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock, answer: Answer
+) -> None:
+    venue.fail("v1/klines", answer, *[hang] * 3)
+    hasty = Urgency("hasty", deadline_s=0.3, attempt_s=0.2, urgent=True)
+
+    with pytest.raises(Unknown):
+        await market.candles(BTC, "1h", clock.now(), 10, urgency=hasty)
+
+    assert market.outage().startswith("the exchange is in maintenance since 2026-05-04 12:07:30 UTC")
+
+
+async def test_empty_prices_for_everything_are_no_answer(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock
+) -> None:
+    for path in ("v1/ticker/bookTicker", "v1/premiumIndex", "v2/ticker/price"):
+        venue.fail(path, *[saying([])] * 4)
+
+    with pytest.raises(Unknown):
+        await market.quote(BTC)
+
+    assert "does not answer since" in market.outage()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusing(400, -1102, "Mandatory parameter was not sent."),
+        refusing(429, -1003, "Too many requests", Retry_After="1"),
+        refusing(401, -2015, "Invalid API-key, IP, or permissions for action."),
+    ],
+    ids=["refusal", "ban", "key"],
+)
+async def test_a_refusal_or_a_ban_is_an_answer_and_no_outage(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock, answer: Answer
+) -> None:
+    for _ in range(4):
+        venue.fail("v1/klines", answer)
+        with pytest.raises(PerpilotError):
+            await market.candles(BTC, "1h", clock.now(), 10)
+        clock.pass_time(seconds=2)
+
+    assert market.outage() == ""
+
+
 async def test_a_silent_venue_is_given_up_at_the_deadline(
     market: CcxtMarket, venue: FakeVenue, clock: FakeClock
 ) -> None:

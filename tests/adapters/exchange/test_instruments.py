@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -30,25 +31,30 @@ async def test_a_lot_satisfies_the_ordinary_and_the_market_rule(market: CcxtMark
 
 
 @pytest.mark.parametrize(
-    ("changes", "is_active"),
+    ("changes", "is_active", "ends_in_days"),
     [
-        ({}, True),
-        ({"status": "SETTLING"}, False),
-        ({"deliveryDate": to_ms(NOW) + 5 * 86_400_000}, False),
-        ({"deliveryDate": to_ms(NOW) + 30 * 86_400_000}, True),
+        ({}, True, None),
+        ({"status": "SETTLING"}, False, None),
+        ({"status": "PENDING_TRADING"}, False, None),
+        ({"deliveryDate": 0}, True, None),
+        ({"deliveryDate": to_ms(NOW) + 5 * 86_400_000}, False, 5),
+        ({"deliveryDate": to_ms(NOW) + 30 * 86_400_000}, True, 30),
     ],
 )
 async def test_a_perpetual_that_is_being_delisted_is_not_active(
-    venue: FakeVenue, clock: FakeClock, changes: dict[str, Any], is_active: bool
+    venue: FakeVenue, clock: FakeClock, changes: dict[str, Any], is_active: bool, ends_in_days: int | None
 ) -> None:
     venue.symbols[0] = listed("BTCUSDT", **changes)
     market = CcxtMarket("binanceusdm", clock=clock, url=venue.url)
     await market.open()
 
     instrument = await market.instrument(BTC)
+    by_volume = await market.symbols_by_volume(10)
     await market.close()
 
-    assert instrument.is_active is is_active
+    assert instrument.is_active is is_active is (BTC in by_volume)
+    ends_at = None if ends_in_days is None else NOW + timedelta(days=ends_in_days)
+    assert instrument.trades_until == ends_at
 
 
 async def test_what_is_no_usdt_perpetual_is_not_listed(venue: FakeVenue, clock: FakeClock) -> None:
@@ -104,6 +110,33 @@ async def test_instruments_are_reloaded_daily_and_old_ones_hold_when_that_fails(
 
     assert old.tick == still_old.tick == Decimal("0.10")
     assert new.tick == Decimal("0.50")
+
+
+async def test_doubted_rules_are_read_again_soon_but_not_for_every_rejected_order(
+    market: CcxtMarket, venue: FakeVenue, clock: FakeClock
+) -> None:
+    await market.instrument(BTC)
+    venue.symbols[0]["filters"][0]["tickSize"] = "0.50"
+
+    market.doubt(BTC)
+    async with asyncio.timeout(5):
+        while (new := await market.instrument(BTC)).tick != Decimal("0.50"):
+            await asyncio.sleep(0.01)
+    for _ in range(5):
+        market.doubt(BTC)
+        clock.pass_time(seconds=60)
+        await market.instrument(BTC)
+    await asyncio.sleep(0)
+    soon = venue.counts()["v1/exchangeInfo"]
+    clock.pass_time(seconds=600)
+    market.doubt(BTC)
+    async with asyncio.timeout(5):
+        while venue.counts()["v1/exchangeInfo"] == soon:
+            await market.instrument(BTC)
+            await asyncio.sleep(0.01)
+
+    assert new.tick == Decimal("0.50")
+    assert soon == 1
 
 
 async def test_with_keys_the_real_brackets_are_read(venue: FakeVenue, clock: FakeClock) -> None:

@@ -40,6 +40,8 @@ class FakeOkx:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.mark = "100.0"
         self.broken = ""
+        self.bitcoin: dict[str, str] = {}
+        """What its instrument says otherwise."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         path, query = request.path.removeprefix("/api/v5/"), dict(request.query)
@@ -55,7 +57,7 @@ class FakeOkx:
                 return [{"ts": now}]
             case "public/instruments":
                 return [
-                    okx_instrument("BTC", "USDT", "linear", "0.01", "BTC", "0.1"),
+                    {**okx_instrument("BTC", "USDT", "linear", "0.01", "BTC", "0.1"), **self.bitcoin},
                     okx_instrument("ETH", "USDT", "linear", "0.1", "ETH", "0.01"),
                     okx_instrument("BTC", "USD", "inverse", "100", "USD", "0.1"),
                 ]
@@ -124,6 +126,8 @@ class FakeBybit:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.refusal: dict[str, Any] | None = None
+        self.bitcoin: dict[str, str] = {}
+        """What its instrument says otherwise."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         query = dict(request.query)
@@ -142,7 +146,7 @@ class FakeBybit:
                 is_pre = query.get("status") == "PreLaunch"
                 return {
                     "category": "linear",
-                    "list": [] if is_pre else [self.instrument()],
+                    "list": [] if is_pre else [{**self.instrument(), **self.bitcoin}],
                     "nextPageCursor": "",
                 }
             case "tickers":
@@ -236,6 +240,55 @@ async def test_okx_contracts_become_base_coin(okx: tuple[FakeOkx, CcxtMarket]) -
     assert bitcoin.tiers_assumed
     with pytest.raises(UnknownSymbol):
         await market.instrument("BTC/USD:BTC")
+
+
+@pytest.mark.parametrize(
+    ("exchange_id", "says", "is_active", "ends_in_days"),
+    [
+        ("okx", {"state": "live", "expTime": ""}, True, None),
+        ("okx", {"state": "suspend"}, False, None),
+        ("okx", {"expTime": 2}, False, 2),
+        ("okx", {"expTime": 20}, True, 20),
+        ("bybit", {"status": "Trading", "deliveryTime": "0"}, True, None),
+        ("bybit", {"status": "Closed"}, False, None),
+        ("bybit", {"deliveryTime": 2}, False, 2),
+        ("bybit", {"deliveryTime": 20}, True, 20),
+    ],
+)
+async def test_a_perpetual_that_its_venue_is_to_end_says_when(
+    clock: FakeClock, exchange_id: str, says: dict[str, Any], is_active: bool, ends_in_days: int | None
+) -> None:
+    """Days ahead stand for the time that the venue names."""
+    start = clock.now()
+    fake = FakeOkx(clock) if exchange_id == "okx" else FakeBybit(clock)
+    fake.bitcoin = {
+        name: value if isinstance(value, str) else str(to_ms(start + timedelta(days=value)))
+        for name, value in says.items()
+    }
+    async with serving(fake.serve) as url:
+        market = CcxtMarket(exchange_id, clock=clock, url=url)
+        await market.open()
+        instrument = await market.instrument(BTC)
+        await market.close()
+
+    ends_at = None if ends_in_days is None else start + timedelta(days=ends_in_days)
+    assert (instrument.is_active, instrument.trades_until) == (is_active, ends_at)
+
+
+async def test_okx_a_thousand_coins_under_one_name_stay_one_name_and_a_contract_is_multiplied_out(
+    clock: FakeClock,
+) -> None:
+    fake = FakeOkx(clock)
+    fake.bitcoin = okx_instrument("1000PEPE", "USDT", "linear", "10000", "1000PEPE", "0.0001")
+    async with serving(fake.serve) as url:
+        market = CcxtMarket("okx", clock=clock, url=url)
+        await market.open()
+        pepe = await market.instrument("1000PEPE/USDT:USDT")
+        with pytest.raises(UnknownSymbol):
+            await market.instrument("PEPE/USDT:USDT")
+        await market.close()
+
+    assert (pepe.base, pepe.lot, pepe.min_quantity) == ("1000PEPE", Decimal(100), Decimal(100))
 
 
 async def test_okx_long_stretches_are_read_in_pages_at_once(

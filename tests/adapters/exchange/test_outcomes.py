@@ -126,6 +126,7 @@ def test_no_code_is_in_two_lists_that_contradict_each_other(book: Any) -> None:
 
     assert sum(len(codes) for codes in lists) == len(frozenset().union(*lists))
     assert book.clock <= book.refused and book.absent <= book.refused
+    assert book.rules and book.rules <= book.refused
     assert all(code.lstrip("-").isdigit() for codes in lists for code in codes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -238,7 +239,7 @@ async def test_a_child_that_showed_before_its_parent_gets_its_parent_s_name(
 
 @pytest.mark.parametrize("status", ["TRIGGERING", "TRIGGERED"])
 async def test_a_stop_on_its_way_is_open(venue: CcxtVenue, server: ScriptedVenue, status: str) -> None:
-    server.on(ALGO, algo_row(algoStatus=status))
+    server.on(ALGO, algo_row(algoStatus=status, updateTime=T + 5000))
 
     order = await venue.order(BTC, "ppstop1")
 
@@ -246,11 +247,90 @@ async def test_a_stop_on_its_way_is_open(venue: CcxtVenue, server: ScriptedVenue
 
 
 async def test_a_stop_that_ended_without_a_trace_is_unknown(venue: CcxtVenue, server: ScriptedVenue) -> None:
-    server.on(ALGO, algo_row(algoStatus="FINISHED", actualOrderId="88"))
+    server.on(ALGO, algo_row(algoStatus="FINISHED", actualOrderId="88", updateTime=T + 5000))
     server.on(ORDER, lambda asked: {"code": -2013, "msg": "Order does not exist."})
 
     with pytest.raises(Unknown, match="triggered"):
         await venue.order(BTC, "ppstop1")
+
+
+@pytest.mark.parametrize("status", ["TRIGGERED", "FINISHED"])
+@pytest.mark.parametrize("child", ["88", "", "0"])
+async def test_a_stop_that_triggered_long_ago_without_a_trace_is_over_and_hides_nothing(
+    venue: CcxtVenue, server: ScriptedVenue, status: str, child: str
+) -> None:
+    server.on(ALGO, algo_row(algoStatus=status, actualOrderId=child))
+    server.on(ORDER, lambda asked: {"code": -2013, "msg": "Order does not exist."})
+
+    order = await venue.order(BTC, "ppstop1")
+
+    assert order is not None and (order.status, order.filled) == (OrderStatus.CANCELLED, D(0))
+    assert order.reject_reason == "triggered, and no order of it is shown"
+
+
+async def test_a_finished_stop_that_is_still_listed_hides_no_other(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on("GET /fapi/v1/openOrders", [])
+    finished = algo_row(clientAlgoId="ppold", algoId=1, algoStatus="FINISHED", actualOrderId="88")
+    server.on("GET /fapi/v1/openAlgoOrders", [finished, algo_row()])
+
+    assert [order.client_id for order in await venue.open_orders(BTC)] == ["ppstop1"]
+
+
+@pytest.mark.parametrize("code", [-2011, -2013])
+async def test_either_word_for_an_unknown_id_means_that_there_is_no_such_order(
+    venue: CcxtVenue, server: ScriptedVenue, code: int
+) -> None:
+    for where in (ALGO, ORDER):
+        server.on(where, lambda asked: {"code": code, "msg": "Unknown order sent."})
+
+    assert await venue.order(BTC, "ppstop1") is None
+
+
+@pytest.mark.parametrize("status", ["NEW_INSURANCE", "NEW_ADL"])
+async def test_the_venue_s_own_orders_of_a_liquidation_hide_no_fills(
+    venue: CcxtVenue, server: ScriptedVenue, status: str
+) -> None:
+    server.on(TRADES, [trade(1, side="SELL")])
+    server.on(ORDER, order_row(clientOrderId="autoclose-1", status=status, type="LIQUIDATION"))
+
+    (fill,) = await venue.fills(BTC, from_ms(T - 1000))
+
+    assert fill.is_liquidation
+
+
+async def test_a_leverage_between_two_whole_numbers_hides_no_position(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(POSITIONS, [position_row(), position_row(symbol="ETHUSDT", leverage="12.5")])
+
+    assert [position.leverage for position in await venue.positions()] == [10, 13]
+
+
+async def test_looks_at_several_trades_at_once_ask_for_the_positions_once(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(POSITIONS, [position_row()])
+
+    together = await asyncio.gather(*(venue.positions() for _ in range(5)))
+    asked_together = len(server.to(POSITIONS))
+    await venue.positions()
+
+    assert len(together) == 5 and asked_together == 1
+    assert len(server.to(POSITIONS)) == 2  # an answer is never given to whoever asks after it left
+
+
+async def test_a_shared_question_that_fails_fails_for_all_and_is_asked_anew(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(POSITIONS, {"code": -2015, "msg": "Invalid API-key"})
+
+    failed = await asyncio.gather(*(venue.positions() for _ in range(3)), return_exceptions=True)
+    server.on(POSITIONS, [position_row()])
+
+    assert [type(each) for each in failed] == [NotAllowed] * 3
+    assert len(await venue.positions()) == 1
 
 
 async def test_a_stop_that_filled_in_part_tells_both(venue: CcxtVenue, server: ScriptedVenue) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from core.adapters.exchange.accounts import look_at_account, mend
 from core.adapters.exchange.venue import CcxtVenue
-from core.errors import NotAllowed, Unknown
+from core.errors import NotAllowed, Throttled, Unknown
 from core.market import Side, from_ms
 from core.ports import Result
 from core.trade import OrderKind, OrderRequest, OrderSide, OrderStatus
 from tests.adapters.exchange.conftest import serving
 from tests.adapters.exchange.fake_venue import FakeClock
 from tests.adapters.exchange.scripted_venue import Asked, ScriptedVenue
-from tests.adapters.exchange.venue_stage import live
+from tests.adapters.exchange.venue_stage import KEY, live
 
 D = Decimal
 BTC = "BTC/USDT:USDT"
@@ -123,6 +123,63 @@ async def test_a_trigger_waits_in_the_right_direction(
     server.on(REALTIME, rows(order_row(side=side.value.capitalize(), triggerDirection=direction)))
     (seen,) = await venue.open_orders(BTC)
     assert seen.kind is kind
+
+
+async def test_a_leverage_between_two_whole_numbers_hides_no_position(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(POSITIONS, rows(position_row(), position_row(symbol="ETHUSDT", leverage="12.5")))
+
+    assert [position.leverage for position in await venue.positions()] == [10, 13]
+
+
+@pytest.mark.parametrize(("rate", "fee"), [("0.0005", "0.44995250"), ("", "0.494947750")])
+async def test_a_fee_in_another_coin_counts_as_its_share_of_the_value_and_hides_no_fill(
+    venue: CcxtVenue, server: ScriptedVenue, rate: str, fee: str
+) -> None:
+    paid = execution(feeCurrency="MNT", execFee="0.61", feeRate=rate)
+    server.on("GET /v5/execution/list", rows(paid))
+
+    (fill,) = await venue.fills(BTC, from_ms(T - 1000))
+
+    assert fill.fee == D(fee)
+
+
+async def test_asked_too_often_an_order_waits_a_moment_and_not_a_minute(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(CREATE, said(10006, "Too many visits. Exceeded the API Rate Limit."))
+
+    outcome = await venue.submit(request())
+
+    assert (outcome.result, outcome.code) == (Result.THROTTLED, "10006")
+    assert venue.silent_until == from_ms(T + 3000)  # the clock stands at T + 1 s
+    assert (await venue.submit(request(client_id="ppentry2"))).code == "budget"
+    assert len(server.to(CREATE)) == 1
+
+
+async def test_asked_too_often_a_read_waits_a_moment_and_not_a_minute(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(POSITIONS, said(10006, "Too many visits. Exceeded the API Rate Limit."))
+
+    with pytest.raises(Throttled):
+        await venue.positions()
+
+    assert venue.silent_until == from_ms(T + 3000)
+
+
+async def test_a_refused_signature_does_not_repeat_the_key(venue: CcxtVenue, server: ScriptedVenue) -> None:
+    words = f"error sign! please check. origin_string[1777896000000{KEY}5000category=linear]"
+    server.on(CREATE, said(10004, words))
+    server.on(POSITIONS, said(10004, words))
+
+    outcome = await venue.submit(request())
+    with pytest.raises(NotAllowed) as refused:
+        await venue.positions()
+
+    assert outcome.detail.startswith("error sign!") and "error sign!" in str(refused.value)
+    assert KEY not in outcome.detail + str(refused.value)
 
 
 async def test_a_limit_order_has_its_price_and_stays(venue: CcxtVenue, server: ScriptedVenue) -> None:

@@ -152,6 +152,39 @@ async def test_a_ban_is_obeyed_by_entries_and_reading_but_not_by_protection(
     assert [order.client_id for order in seen] == ["ppstop1"]
 
 
+async def test_during_a_long_ban_protection_still_goes_and_guarding_reads_get_rare(stage: Stage) -> None:
+    await stage.venue.submit(stage.request("ppentry1"))
+    guard, end = stage.venue.guarding(), stage.clock.now() + timedelta(hours=1)
+    stage.budget.silence(end)
+    stage.exchange.requests.clear()
+    first = await guard.positions()
+    stage.budget.silence(end)  # told again
+
+    with pytest.raises(Throttled):
+        await guard.positions()
+    stop = await guard.submit(stage.stop("ppstop1"))
+    covered = await guard.open_orders(SOL)
+
+    assert (len(first), stop.result, len(covered)) == (1, Result.DONE, 1)
+    assert (await stage.venue.submit(stage.request("ppentry2"))).result is Result.THROTTLED
+
+
+async def test_a_rejection_by_the_instruments_rules_casts_doubt_on_them_and_no_other_does(
+    stage: Stage,
+) -> None:
+    doubted: list[str] = []
+    stage.venue.doubt = doubted.append
+
+    outcomes = [
+        await stage.venue.guarding().submit(stage.request("ppentry1", quantity=D("0.123456789"))),
+        await stage.venue.submit(stage.request("ppentry2", side=OrderSide.SELL, reduce_only=True)),
+    ]
+
+    assert [outcome.result for outcome in outcomes] == [Result.REFUSED, Result.REFUSED]
+    assert [outcome.code for outcome in outcomes] == ["-1111", "-2022"]
+    assert doubted == [SOL]
+
+
 async def test_a_cancellation_whose_answer_is_lost_is_unknown(stage: Stage) -> None:
     await stage.venue.submit(stage.request("ppentry1"))
     await stage.venue.submit(stage.stop("ppstop1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -249,11 +250,22 @@ async def test_fills_of_a_stop_find_their_parent_after_a_restart(
 async def test_a_triggered_stop_whose_order_is_not_shown_is_unknown(
     venue: CcxtVenue, server: ScriptedVenue
 ) -> None:
-    server.on(ALGO, ok(algo_row(state="effective", ordIdList=["88"])))
+    server.on(ALGO, ok(algo_row(state="effective", ordIdList=["88"], uTime=str(T))))
     server.on(ORDER, GONE)
 
     with pytest.raises(Unknown, match="triggered"):
         await venue.order(BTC, "ppstop1")
+
+
+async def test_a_stop_that_triggered_long_ago_without_a_trace_is_over_and_hides_nothing(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(ALGO, ok(algo_row(state="effective", ordIdList=["88"], uTime=str(T - 20_000))))
+    server.on(ORDER, GONE)
+
+    order = await venue.order(BTC, "ppstop1")
+
+    assert order is not None and (order.status, order.filled) == (OrderStatus.CANCELLED, D(0))
 
 
 async def test_open_orders_are_of_both_services(venue: CcxtVenue, server: ScriptedVenue) -> None:
@@ -269,6 +281,18 @@ async def test_open_orders_are_of_both_services(venue: CcxtVenue, server: Script
         "ppstop1": OrderKind.STOP_MARKET, "pplimit1": OrderKind.LIMIT,
     }  # fmt: skip
     assert {asked.query["ordType"] for asked in server.to(PENDING_ALGO)} == {"conditional,oco", "trigger"}
+
+
+async def test_looks_at_several_trades_at_once_share_the_lists_of_open_orders(
+    venue: CcxtVenue, server: ScriptedVenue
+) -> None:
+    server.on(PENDING, ok(order_row(ordId="72", clOrdId="pplimit1", state="live", accFillSz="0")))
+    server.on(PENDING_ALGO, lambda asked: ok(algo_row()) if "conditional" in asked.query["ordType"] else ok())
+
+    ours, others = await asyncio.gather(venue.open_orders(BTC), venue.open_orders("ETH/USDT:USDT"))
+
+    assert {order.client_id for order in ours} == {"ppstop1", "pplimit1"} and others == ()
+    assert (len(server.to(PENDING)), len(server.to(PENDING_ALGO))) == (1, 2)
 
 
 async def test_a_stop_is_cancelled_by_the_venue_s_id(venue: CcxtVenue, server: ScriptedVenue) -> None:
@@ -386,6 +410,7 @@ async def test_leverage_is_set_for_isolated_margin_and_read_back(
     [
         ({"acctLv": "4", "posMode": "net_mode"}, "portfolio"),
         ({"acctLv": "1", "posMode": "net_mode"}, "spot only"),
+        ({"acctLv": "2", "posMode": "net_mode", "ctIsoMode": "autonomy"}, "auto transfers"),
         ({"acctLv": "2", "posMode": "long_short_mode"}, "hedge mode"),
     ],
 )

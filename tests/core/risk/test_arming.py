@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from core.journal import Arming, EquityPoint
-from core.risk.arming import OVERRIDE, SENTENCE, LiveRecord, next_cap, rise_needs, rule
+from core.risk.arming import (
+    OVERRIDE,
+    SENTENCE,
+    UNKNOWN_KEY,
+    LiveRecord,
+    next_cap,
+    overrides_unknown_key,
+    rise_needs,
+    rule,
+)
 from core.trade import ExitReason
 from tests.core.builders import NOW, D, a_closed_trade
 
@@ -161,3 +170,51 @@ def test_an_armed_account_without_another_cap_changes_nothing(wanted: Decimal | 
 
 def test_before_the_first_arming_the_next_cap_is_the_first() -> None:
     assert next_cap(unarmed()) == D(100)
+
+
+# ---------------------------------------------------------------- a key, and what no sentence goes past
+
+UNKNOWN = f"{UNKNOWN_KEY}: the exchange does not say"
+PAST = replace(ARMED, unmet=("2 of 4 weeks", UNKNOWN), sentence=OVERRIDE)
+
+
+@pytest.mark.parametrize("sentence", [SENTENCE, OVERRIDE])
+@pytest.mark.parametrize("record", [unarmed(), proven()])
+def test_what_no_sentence_goes_past_refuses_arming_and_every_rise(sentence: str, record: LiveRecord) -> None:
+    wanted = D(200) if record.armed is not None else None
+    ruling = rule(sentence, wanted, (), record, never=("the key may withdraw",))
+
+    assert ruling.cap is None and ruling.reasons == ("the key may withdraw",)
+
+
+def test_the_cap_may_be_lowered_whatever_stands_against_it() -> None:
+    assert rule(SENTENCE, D(40), (UNKNOWN,), proven(), never=("the key may withdraw",)).cap == D(40)
+
+
+def test_an_unknown_key_keeps_the_cap_down_without_the_override() -> None:
+    plain, over = (rule(s, D(200), (UNKNOWN, "2 of 4 weeks"), proven()) for s in (SENTENCE, OVERRIDE))
+
+    assert plain.cap is None and plain.reasons == (UNKNOWN,)
+    assert (over.cap, over.unmet) == (D(200), (UNKNOWN,))
+    assert rule("yes", D(200), (UNKNOWN,), proven()).refusal.endswith(OVERRIDE)
+
+
+def test_a_key_that_became_unknown_since_is_gone_past_under_the_same_cap() -> None:
+    plain, over = (rule(s, None, (UNKNOWN,), proven()) for s in (SENTENCE, OVERRIDE))
+    again = rule(OVERRIDE, None, (UNKNOWN,), proven(armed=PAST))
+
+    assert plain.cap is None and plain.reasons == (UNKNOWN,)
+    assert (over.cap, over.unmet) == (D(100), (UNKNOWN,))
+    assert again.cap is None and "already" in again.refusal
+
+
+def test_a_lowered_cap_keeps_what_was_recorded_of_the_key() -> None:
+    assert rule(SENTENCE, D(40), (), proven(armed=PAST)).unmet == (UNKNOWN,)
+    assert overrides_unknown_key(PAST)
+    assert not overrides_unknown_key(ARMED) and not overrides_unknown_key(None)
+
+
+def test_a_stage_that_lost_a_fifth_of_its_cap_may_not_rise_however_large_the_wallet() -> None:
+    record = proven(curve=(point(10_000, 1), point(9_980, 2)))
+
+    assert any("drawdown 20.0%" in need for need in rise_needs(record))

@@ -516,6 +516,23 @@ def test_a_price_that_left_the_plans_entry_is_refused(price: str, is_refused: bo
     assert ("drift" in refusals(a_case(quote=a_quote(price)))) is is_refused
 
 
+@pytest.mark.parametrize(("close", "is_refused"), [("98.6", False), ("98.4", True), ("101.6", True)])
+def test_a_price_that_left_the_bar_it_was_judged_on_is_refused(close: str, is_refused: bool) -> None:
+    """ATR 1, price 100."""
+    assert ("left_bars" in refusals(a_case(a_plan(bar_close=D(close))))) is is_refused
+
+
+@pytest.mark.parametrize("field", ["bar_close", "atr"])
+def test_a_judged_plan_that_does_not_say_where_it_was_judged_is_refused(field: str) -> None:
+    assert "left_bars" in refusals(a_case(a_plan(**{field: None})))
+
+
+def test_an_idea_of_ones_own_is_not_bound_to_the_last_bar() -> None:
+    plan = a_plan(idea=a_manual_idea_drawn(), bar_close=D(90))
+
+    assert refusals(a_case(plan)) == set()
+
+
 @pytest.mark.parametrize("field", ["equity", "wallet", "available", "day_opening", "peak"])
 def test_an_unknown_figure_of_the_account_is_a_refusal(field: str) -> None:
     assert refusals(a_case(account=an_account(**{field: None}))) == {"equity"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -146,6 +147,15 @@ def test_a_raise_today_leaves_nothing_but_tomorrow() -> None:
 def test_29_trades_are_too_few_and_30_are_enough() -> None:
     assert not judged(trades=wins_and_losses(20, 9))["trades"].is_met
     assert judged(trades=wins_and_losses(20, 10))["trades"].is_met
+
+
+def test_adopted_trades_are_no_evidence() -> None:
+    adopted = tuple(replace(trade, origin="adopted") for trade in wins_and_losses(40, 0))
+
+    items = judged(trades=adopted)
+
+    assert items["trades"].text == "0 closed trades, at least 30 are needed"
+    assert not items["win_rate"].is_met and not items["average_pnl"].is_met
 
 
 def test_a_win_rate_of_55_percent_is_not_above_55_percent() -> None:

@@ -77,6 +77,8 @@ def test_a_breaker_of_another_age_is_a_persons_to_clear() -> None:
         ((), True),
         ((a_closed_trade(-1, opened_at=later(hours=1)),), True),
         ((a_closed_trade(0, opened_at=later(hours=1)),), True),
+        # It won, but somebody else opened it.
+        ((a_closed_trade(5, opened_at=later(hours=1), origin="adopted"),), True),
         # It won, but it was opened before the breaker reopened: at its size nothing was proven.
         ((a_closed_trade(5, opened_at=later(hours=-1), closed_at=later(hours=3)),), True),
         ((a_closed_trade(5, opened_at=later(hours=1)), a_closed_trade(-9, opened_at=later(hours=2))), False),

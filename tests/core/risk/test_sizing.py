@@ -513,7 +513,8 @@ def test_the_named_setting_really_allows_the_order_it_names(
     limits = some_limits(position_size=D(size), min_profit_usd=D(0))
     make = a_manual_idea_drawn if is_manual else an_idea
     idea = make(side, stop_named=price * (1 - stop * side.sign), leverage_wanted=leverage)
-    idea = replace(idea, features=replace(idea.features, funding_per_8h=0.0))
+    frames = idea.features.frames | {"15m": a_frame("15m", side, close=float(price))}
+    idea = replace(idea, features=replace(idea.features, funding_per_8h=0.0, frames=frames))
     quote = a_quote(price, bid=price)
 
     def tried(idea: Idea, limits: Limits, equity: D) -> Case:

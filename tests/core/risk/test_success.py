@@ -139,3 +139,11 @@ def test_a_breaker_that_cannot_be_worked_out_again_was_due_when_it_tripped() -> 
     week = first_week(trades=(), curve=(), trips=(tripped("stale_data", 1), tripped("stale_data", 9)))
 
     assert (week.breakers_due, week.breakers_tripped) == (1, 1)
+
+
+def test_an_adopted_trade_is_judged_by_its_stop_only() -> None:
+    adopted = a_trade_on(1, -500, origin="adopted", exit_reason=ExitReason.LIQUIDATED)
+    week = first_week(trades=(adopted,))
+
+    assert (week.trades, week.largest_loss_share, week.realised_reward_risk) == (0, None, None)
+    assert (week.stops_planned, week.stops_filled, week.liquidations) == (1, 0, 1)

@@ -47,6 +47,8 @@ class Watched:
 
     def __getattr__(self, method: str) -> Any:
         inner = getattr(self._target, method)
+        if not callable(inner):
+            return inner
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self._hook(f"{self._name}.{method}:before")
@@ -108,6 +110,8 @@ class FakeVenue:
         self.all_fills: list[Fill] = []
         self.payments: list[FundingPayment] = []
         self.paid: list[Transfer] = []
+        self.transfers_asked: list[datetime] = []
+        """Since when each question asked."""
         self.next_answers: dict[OrderKind, list[str]] = defaultdict(list)
         self.submitted: list[OrderRequest] = []
         self.cancelled: list[str] = []
@@ -120,6 +124,7 @@ class FakeVenue:
         self.hidden_fills = False
         self.applied_leverage: int | None = None
         self.liquidation_distance = D("0.2")
+        self.attaches_stops = False
 
     # ---- what the bot asks
 
@@ -199,6 +204,7 @@ class FakeVenue:
 
     async def transfers(self, since: datetime) -> tuple[Transfer, ...]:
         self._fail("transfers")
+        self.transfers_asked.append(since)
         return tuple(row for row in self.paid if row.at >= since)
 
     # ---- what the world does

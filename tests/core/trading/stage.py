@@ -33,6 +33,7 @@ from tests.core.builders import D, a_fill, a_position, a_trade, an_order, later
 
 RULES = Rules(D("0.01"), D("0.01"), D("0.01"), D("0.005"))
 SENT, DONE, REFUSED, DEAD = IntentState.SENT, IntentState.DONE, IntentState.REFUSED, IntentState.DEAD
+THROTTLED = IntentState.THROTTLED
 
 
 class Stage:
@@ -56,6 +57,7 @@ class Stage:
         self.mark = D(100)
         self.liquidation: Decimal | None = None
         self.agreeing = 2
+        self.bare_s = 0.0
         self.now_s = 100.0
         self.rules = RULES
 
@@ -172,7 +174,16 @@ class Stage:
     def step(self) -> Step:
         now = later(seconds=self.now_s)
         orders, fills = tuple(self.orders), tuple(self.fills)
-        seen = Seen(self.trade.symbol, self.position, orders, fills, self.mark, now, self.agreeing)
+        seen = Seen(
+            self.trade.symbol,
+            self.position,
+            orders,
+            fills,
+            self.mark,
+            now,
+            self.agreeing,
+            bare_s=self.bare_s,
+        )
         return next_step(self.trade, self.intents, seen, self.rules, now)
 
 

@@ -423,3 +423,16 @@ async def test_dropping_all_cards_refuses_each_with_the_reason() -> None:
 
     assert [await state_of(world, card) for card in cards] == [ApprovalState.REFUSED] * 2
     assert {tuple(f["reasons"]) for f in await world.facts(NoticeKind.APPROVAL_CLOSED)} == {("panic",)}
+
+
+@pytest.mark.parametrize("price", ["101.6", "98.4"])
+async def test_a_card_is_refused_where_the_price_left_what_was_analysed(price: str) -> None:
+    """Not shown anew either: nobody has judged the market at this price."""
+    world = await opened()
+    card = await world.card()
+    world.market.prices[SOL] = D(price)
+
+    tap = await world.tap(card)
+
+    assert not tap.is_done and "where the last analysed bar closed" in " ".join(tap.reasons)
+    assert world.venue.submitted == [] and await world.journal.open_approvals(PAPER) == ()

@@ -13,6 +13,7 @@ from core.journal import Mode
 from core.market import Side
 from core.notice import NoticeKind
 from core.opinion import Abstention, Silence
+from core.trade import OrderKind
 from tests.core.builders import BTC, PAPER, SOL, D, some_features
 from tests.core.trading.world import World
 
@@ -331,3 +332,83 @@ async def test_a_drive_into_losses_ends_with_no_further_order() -> None:
 
     assert len(world.venue.entries) == 3 and len(await world.history()) == 3
     assert len(await world.told(NoticeKind.BREAKER_TRIPPED)) == 1
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.LONG, 90), (Side.LONG, 102), (Side.SHORT, 98)])
+async def test_a_price_that_left_the_analysed_bar_is_not_traded(side: Side, price: int) -> None:
+    """It closed at 100 with an ATR of 1; the plan would be drawn from the price of now."""
+    world = await scanning(Mode.AUTO)
+    world.features = lambda symbol: some_features(side, symbol=symbol)
+    world.panel.sides = {SOL: side}
+    world.market.prices[SOL] = D(price)
+
+    scan = await world.kernel.engine.scan()
+
+    record = await world.journal.last_decision(PAPER, SOL)
+    assert world.venue.submitted == [] and scan.record.funnel == {"data": 1}
+    assert record is not None
+    assert "ATR of 1h from 100.0, where the last analysed bar closed" in record.reasons[0]
+
+
+@pytest.mark.parametrize("price", ["98.6", "101.4"])
+async def test_a_price_near_the_analysed_bar_is_traded(price: str) -> None:
+    world = await scanning(Mode.AUTO)
+    world.market.prices[SOL] = D(price)
+
+    await world.kernel.engine.scan()
+
+    assert world.venue.held[SOL][0] is Side.LONG
+
+
+async def test_a_price_that_leaves_the_bar_after_the_analysis_is_seen_before_the_order() -> None:
+    """Within the drift of the plan's own entry, which lay at the edge."""
+    world = await scanning(Mode.AUTO)
+    world.market.prices[SOL] = D("101.4")
+    real = world.journal.record_decisions
+
+    async def recording(*args: Any) -> None:
+        await real(*args)
+        world.market.prices[SOL] = D("101.6")
+
+    world.journal.record_decisions = recording  # type: ignore[method-assign]
+    scan = await world.kernel.engine.scan()
+
+    assert len(scan.cleared) == 1 and world.venue.submitted == []
+
+
+async def test_a_symbol_whose_entry_was_refused_rests_like_after_a_close() -> None:
+    world = await scanning(Mode.AUTO)
+    world.venue.next_answers[OrderKind.MARKET] = ["refuse"]
+    await world.kernel.engine.scan()
+    world.clock.advance(300)
+
+    scan = await world.kernel.engine.scan()
+
+    record = await world.journal.last_decision(PAPER, SOL)
+    assert len(world.venue.submitted) == 1 and scan.record.funnel == {"entries": 1}
+    assert record is not None and "had its entry refused by the exchange 5 min ago" in record.reasons[0]
+
+
+async def test_a_symbol_may_be_tried_again_when_the_rest_after_a_refusal_is_over() -> None:
+    world = await scanning(Mode.AUTO, cooldown_s=600.0)
+    world.venue.next_answers[OrderKind.MARKET] = ["refuse"]
+    await world.kernel.engine.scan()
+    world.clock.advance(601)
+
+    await world.kernel.engine.scan()
+
+    assert world.held > 0
+
+
+@pytest.mark.parametrize("answer", ["throttle", "lose"])
+async def test_an_entry_that_failed_for_another_reason_may_be_tried_again(answer: str) -> None:
+    world = await scanning(Mode.AUTO)
+    world.venue.next_answers[OrderKind.MARKET] = [answer]
+    await world.kernel.engine.scan()
+    world.clock.advance(60)
+    await world.settle()
+    assert await world.trades() == ()
+
+    await world.kernel.engine.scan()
+
+    assert world.held > 0

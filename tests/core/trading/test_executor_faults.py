@@ -222,3 +222,41 @@ async def test_a_loop_of_ours_ends_with_an_error_not_with_an_order_storm() -> No
 
     assert len(world.venue.submitted) < 45
     assert (await world.journal.open_trades(PAPER)) != ()
+
+
+async def test_a_sight_that_cannot_be_recorded_keeps_no_stop_back_and_moves_none() -> None:
+    world = await opened()
+    trade = await world.hold()
+    world.venue.cancel_by_hand(world.venue.resting(STOP)[0])
+    world.venue.move(107)  # a new best price, which would let the stop trail
+
+    def failing(point: str) -> None:
+        if point == "journal.update_trade:before":
+            raise JournalError("locked")
+
+    world.boot(failing)
+    await world.kernel.executor.advance(trade)
+
+    assert world.is_covered()
+    assert [stop.trigger for stop in world.venue.resting(STOP)] == [trade.stop]
+
+
+async def test_a_throttled_venue_is_asked_again_soon_about_a_position_that_is_bare() -> None:
+    world = await opened()
+    trade = await world.hold()
+    world.venue.cancel_by_hand(world.venue.resting(STOP)[0])
+    world.venue.next_answers[STOP] = ["throttle"] * 9
+    executor = world.kernel.executor
+    await executor._round(trade)
+    real = world.venue.positions
+
+    async def throttled() -> Any:
+        raise Throttled("banned for a moment")
+
+    world.venue.positions = throttled  # type: ignore[method-assign]
+    with pytest.raises(Throttled):
+        await executor.advance(trade)
+    was_restless = executor.is_restless
+    world.venue.positions = real  # type: ignore[method-assign]
+
+    assert was_restless and world.is_bare()

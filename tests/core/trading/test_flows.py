@@ -225,3 +225,27 @@ async def test_a_transfer_before_midnight_that_is_listed_after_it_is_no_result_o
         assert account is not None and account.earned_today == 0
         assert account.equity == account.day_opening == account.peak == 1000 + amount
         world.boot()
+
+
+async def test_an_old_account_asks_for_transfers_since_its_last_equity_and_not_since_its_opening() -> None:
+    world = await opened()
+    world.clock.advance(300 * 86_400)
+    await world.kernel.guard.watch()
+    world.venue.transfers_asked.clear()
+    world.clock.advance(3600)
+    world.boot()
+    await world.kernel.guard.watch()
+
+    (since,) = world.venue.transfers_asked
+    assert since >= world.clock.now() - timedelta(hours=3)
+
+
+async def test_what_was_paid_while_the_bot_was_off_for_a_month_is_found() -> None:
+    world = await opened()
+    pay(world, 5000)
+    world.clock.advance(30 * 86_400)
+    world.boot()
+
+    assert await names(world) == set()
+    account = world.kernel.keeper.last_account
+    assert account is not None and (account.equity, account.peak) == (6000, 6000)

@@ -248,8 +248,8 @@ async def test_a_position_that_is_not_ours_is_left_alone_told_once_and_counted()
         world.clock.advance(60)
     account = await world.kernel.keeper.look()
 
-    (facts,) = await world.facts(NoticeKind.OUTSIDE_CHANGE)
-    assert "not mine" in facts["text"] and ETH in facts["text"]
+    (facts,) = await world.facts(NoticeKind.FOREIGN)
+    assert (facts["foreign"]["symbol"], facts["foreign"]["side"]) == (ETH, "short")
     assert account.foreign_symbols == {ETH} and account.open_risk > 0
     assert world.venue.submitted == [] and set(world.venue.held) == {ETH}
 
@@ -262,7 +262,7 @@ async def test_a_position_seen_by_one_pass_only_is_no_alarm() -> None:
 
     await world.kernel.guard.watch()
 
-    assert await world.told(NoticeKind.OUTSIDE_CHANGE) == []
+    assert await world.told(NoticeKind.FOREIGN) == []
 
 
 async def test_an_order_of_ours_without_a_trade_is_cancelled_by_the_second_pass() -> None:
@@ -318,3 +318,16 @@ async def test_nothing_is_remembered_of_trades_that_are_over() -> None:
 
     guard = world.kernel.guard
     assert guard._told == set() and guard.faults == {} and guard._bare == set()
+
+
+async def test_the_survey_of_a_start_waits_no_second_time_for_what_protecting_could_not_finish() -> None:
+    world = await three()
+    strip(world, SOL)
+
+    rows = await world.kernel.guard.watch(is_protected=True)
+    left_to_the_next_pass = world.venue.resting(STOP)
+    await world.kernel.guard.watch()
+
+    assert {trade.symbol for trade, _, _ in rows} == {SOL, BTC, ETH}
+    assert {order.symbol for order in left_to_the_next_pass} == {BTC, ETH}
+    assert {order.symbol for order in world.venue.resting(STOP)} == {SOL, BTC, ETH}

@@ -16,10 +16,12 @@ from core.trade import (
     OrderSide,
     OrderStatus,
     Purpose,
+    Want,
 )
 from core.trading.ids import client_id
 from core.trading.steps import (
     CancelOrder,
+    MoveStop,
     Rest,
     Send,
     Wait,
@@ -82,8 +84,21 @@ def test_a_refused_stop_is_tried_again_after_a_breath_not_at_once() -> None:
     assert sent_by(late).kind is OrderKind.STOP_MARKET
 
 
-@pytest.mark.parametrize("state", [REFUSED, DEAD, SENT, DONE])
-def test_after_three_lost_or_refused_stops_the_position_is_closed(state: IntentState) -> None:
+@pytest.mark.parametrize("first", [REFUSED, DEAD, SENT, DONE])
+def test_after_two_failures_of_which_the_newest_is_a_plain_no_the_position_is_closed(
+    first: IntentState,
+) -> None:
+    stage = Stage().entered()
+    stage.sent(Purpose.STOP, first, 0, ago_s=6)
+    one = stage.step()
+    stage.sent(Purpose.STOP, REFUSED, 1, ago_s=3)
+
+    assert isinstance(one, Send)
+    assert stage.step() == WantClosed(ExitReason.UNPROTECTED)
+
+
+@pytest.mark.parametrize("state", [DEAD, SENT, DONE])
+def test_after_three_stops_that_are_not_shown_the_position_is_closed(state: IntentState) -> None:
     stage = Stage().entered()
     stage.sent(Purpose.STOP, state, 0, ago_s=9)
     stage.sent(Purpose.STOP, state, 1, ago_s=6)
@@ -253,3 +268,45 @@ def test_a_stray_order_of_ours_on_the_symbol_is_cancelled_after_cover_and_target
     stage.orders += [foreign, stray]
 
     assert stage.step() == CancelOrder(stray)
+
+
+def a_lost_stop(stage: Stage, distance: str, **fields: Any) -> None:
+    """A stop of ours rests so far beyond the recorded one, and the intention of it was lost."""
+    lost = stage.sent(Purpose.STOP, DONE, 7, shown=OrderStatus.OPEN)
+    stage.intents.remove(lost)
+    trigger = stage.trade.stop + D(distance) * stage.trade.side.sign
+    stage.show(lost.request.client_id, trigger=trigger, **fields)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_an_old_journal_takes_over_a_tighter_stop_instead_of_loosening_it(side: Side) -> None:
+    stage = Stage(side).entered()
+    a_lost_stop(stage, "1")
+
+    assert stage.step() == MoveStop(stage.trade.stop + 1 * side.sign, stage.trade.stop_by)
+
+
+@pytest.mark.parametrize(("distance", "fields"), [("-1", {}), ("1", {"quantity": D(1)}), ("30", {})])
+def test_a_lost_stop_that_is_looser_smaller_or_passed_is_not_taken_over(
+    distance: str, fields: dict[str, Any]
+) -> None:
+    stage = Stage().entered()
+    a_lost_stop(stage, distance, **fields)
+
+    assert sent_by(stage.step()).trigger == stage.trade.stop
+
+
+def test_a_bare_position_whose_stop_is_refused_for_ever_floods_nobody() -> None:
+    stage = Stage(want=Want.CLOSED, exit_reason=ExitReason.OWNER, close_requests=1).entered()
+    for attempt in range(16):
+        stage.sent(Purpose.STOP, REFUSED, attempt, ago_s=14)
+    exit_attempt = stage.trade.close_requests * 100
+    stage.sent(Purpose.EXIT, REFUSED, exit_attempt, ago_s=0.5)
+
+    early = stage.step()
+    stage.now_s += 1.2
+    stage.sent(Purpose.EXIT, REFUSED, exit_attempt + 1, ago_s=0.1)
+    late = stage.step()
+
+    assert isinstance(early, Wait) and isinstance(late, Send)
+    assert late.intention.purpose is Purpose.STOP

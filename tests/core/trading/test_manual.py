@@ -206,3 +206,12 @@ async def test_a_refused_idea_prints_them_too() -> None:
 
 async def test_two_ideas_of_one_moment_are_one_plan() -> None:
     assert (await planned()).id == (await planned()).id
+
+
+async def test_an_idea_of_ones_own_may_be_far_from_the_last_bar_and_is_asked_at_its_price() -> None:
+    world = await World().open()
+    world.market.prices[SOL] = D(104)
+
+    plan = await planned(world=world)
+
+    assert abs(plan.entry - D(104)) < D("0.1")

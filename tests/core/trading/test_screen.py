@@ -156,6 +156,7 @@ def test_the_mend_really_makes_the_symbol_tradable(side: Side, lot: str, equity:
     plan = a_plan(
         side, idea=an_idea(side, **fields), quote=quote, instrument=rules, equity=money, limits=limits
     )
+    plan = replace(plan, bar_close=D(103))
     case = a_case(plan, quote=quote, instrument=rules, account=an_account(money), limits=limits)
 
     assert unsizeable(rules, quote, money, limits) is None

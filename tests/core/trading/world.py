@@ -64,6 +64,7 @@ class World:
         self.panel = FakePanel(self.clock)
         self.mode = mode
         self.limits = Limits(**limits)
+        self.cap: Decimal | None = None
         self.symbols: tuple[str, ...] = (SOL,)
         self.auto_barred = ""
         self.features: Callable[[str], Features] = lambda symbol: some_features(symbol=symbol)
@@ -99,7 +100,7 @@ class World:
             return Course(self.symbols, self.rules(), 300.0, self.auto_barred)
 
         ports = Ports(self.market, self.market, venue, self.panel, journal, self.clock, compute, PAPER)
-        return build_kernel(ports, self.rules, course)
+        return build_kernel(ports, self.rules, course, lambda: self.cap)
 
     def rules(self) -> Rules:
         return Rules(self.limits, FlagLimits(), Decider.AI)

@@ -1,0 +1,107 @@
+"""The trading core over its ports: venue, market, advisers and journal of one account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.arming import LiveArming
+from bot.assembly_base import Base, open_account, teller
+from bot.book import SettingsBook
+from bot.limits import limits_of
+from bot.settings import Settings
+from bot.stage import Stage
+from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
+from core.adapters.advisers.build import AdviserAccess, build_advisers
+from core.adapters.advisers.capabilities import Provider
+from core.advice.panel import ParallelPanel
+from core.advice.rules import RulesAdviser
+from core.journal import AccountState
+from core.opinion import Decider, Features
+from core.ports import Adviser, Venue
+from core.sim.feed import PriceFeed
+from core.sim.venue import SimVenue
+from core.trading.decide import trade_terms
+from core.trading.kernel import Kernel, Ports, build_kernel
+from core.trading.perbar import PerBarMarket
+from db.journal import SqlJournal
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The trading core and what it was built from."""
+
+    state: AccountState
+    venue: Venue
+    feed: PriceFeed | None
+    models: tuple[ModelAdviser, ...]
+    advisers: tuple[str, ...]
+    book: SettingsBook
+    kernel: Kernel
+    arming: LiveArming | None
+    """None on paper."""
+
+
+async def build_core(base: Base) -> Core:
+    """A live account's gates are closed before anything runs."""
+    settings, stage, journal, market, live = base.settings, base.stage, base.journal, base.market, base.live
+    state = await open_account(base)
+    venue, feed = _venue(base, state.initial_capital)
+    models = _models(settings, journal, stage)
+    deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
+    panel = ParallelPanel(_panel(settings, models), stage.clock, deadline_s)
+    book = SettingsBook(settings, journal, market, stage.clock, stage.account)
+    scanned, guarded = PerBarMarket(market, stage.clock), market.guarding()
+    ports = Ports(scanned, guarded, venue, panel, journal, stage.clock, in_thread, stage.account)
+    if live is None:
+        kernel = build_kernel(ports, book.rules, book.course)
+        return Core(state, venue, feed, models, panel.names, book, kernel, None)
+    arming = LiveArming(journal, stage.account, lambda: book.settings.live_capital_cap, live.marks)
+    kernel = build_kernel(ports, book.rules, book.course, arming.capital)
+    arming.hold(kernel.gate)
+    await arming.read()
+    live.watch_over(kernel.gate, arming.overrides_unknown_key, lambda: arming.is_for_another, teller(journal))
+    return Core(state, venue, feed, models, panel.names, book, kernel, arming)
+
+
+def _venue(base: Base, deposit: Decimal) -> tuple[Venue, PriceFeed | None]:
+    if base.live is not None:
+        return base.live.venue, None
+    stage, prices = base.stage, base.market.guarding()
+    venue = SimVenue(stage.account, deposit, prices.quote, prices.instrument, stage.clock.now, base.journal)
+    return venue, PriceFeed(venue, prices, stage.clock)
+
+
+def _models(settings: Settings, journal: SqlJournal, stage: Stage) -> tuple[ModelAdviser, ...]:
+    """Those with a key."""
+    accesses = [_access(settings, name) for name in settings.advisers]
+    limits = AdviserLimits(
+        timeout_s=float(settings.ai_timeout_seconds),
+        tries=settings.ai_max_retries,
+        cache_s=float(settings.ai_cache_seconds),
+    )
+    return build_advisers(accesses, journal, stage.clock, limits)
+
+
+def _panel(settings: Settings, models: tuple[ModelAdviser, ...]) -> tuple[Adviser, ...]:
+    """With the rule-based adviser where it decides, or where nobody else is there."""
+    if settings.decider is not Decider.RULES and models:
+        return models
+    return (*models, RulesAdviser(trade_terms(limits_of(settings))))
+
+
+def _access(settings: Settings, name: str) -> AdviserAccess:
+    values = {key: getattr(settings, f"{name}_{key}") for key in ("api_key", "model", "base_url")}
+    return AdviserAccess(Provider(name), **values)
+
+
+_COMPUTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
+"""One: Python computes on one thread at a time anyway, and the event loop would have to queue behind each."""
+
+
+async def in_thread(work: Callable[[], Features]) -> Features:
+    """Features are computed off the event loop, so that the chat never waits for them."""
+    return await asyncio.get_running_loop().run_in_executor(_COMPUTING, work)
