@@ -17,10 +17,11 @@ from bot.assembly import Parts, compose, web_server
 from bot.checkup import unsizeable_now
 from bot.instance import LOCK_NAME, LockFile, place_name, process_name, token_lock
 from bot.logs import ErrorCounter
+from bot.loops import WATCHES_GATE
 from bot.settings import Settings
 from bot.stage import Stage
 from bot.supervisor import Loop
-from core.errors import PerpilotError, Throttled, Unknown
+from core.errors import NotAllowed, PerpilotError, Throttled, Unknown
 from core.market import coin
 from core.notice import Notice
 from core.sim.venue import SimVenue
@@ -35,6 +36,8 @@ log = logging.getLogger("perpilot.application")
 DRAIN_S = 1.5
 """Last words to Telegram; stopping never waits longer for it."""
 CHAT_CHECK_S = 5.0
+MARKET_S = 12.0
+"""Longest wait for the instruments at the start: guarding needs the rules of what is open, no more."""
 IN_FLIGHT_S = 5.0
 """Longest wait at the end for the answer to an order that has left."""
 
@@ -57,15 +60,30 @@ class Application:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)  # a second signal sets what is set already
         try:
-            await self.start()
-            if is_ready is not None:
-                is_ready()
-            await stop.wait()
+            if await self._started_before(stop):
+                if is_ready is not None:
+                    is_ready()
+                await stop.wait()
         finally:
             await self.stop()
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(name)
                 signal.signal(name, signal.SIG_IGN)  # a closing loop would make a late second one deadly
+
+    async def _started_before(self, stop: asyncio.Event) -> bool:
+        """False when it was told to end meanwhile: a start may wait long for others."""
+        starting, told = asyncio.ensure_future(self.start()), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+        if starting.cancelled():
+            return False
+        starting.result()
+        return True
 
     async def start(self) -> None:
         self._take_locks()
@@ -86,8 +104,18 @@ class Application:
         await self._remember(parts)
         await parts.starts.record()
         parts.late.recover = lambda: self._recover(parts)
-        await self.chat.start()
-        parts.supervisor.start()
+        parts.supervisor.start()  # guarding waits for nobody, least of all for Telegram
+        await self._start_chat(parts, self.chat)
+
+    async def _start_chat(self, parts: Parts, chat: Chat) -> None:
+        """Raises `NotAllowed` where Telegram refuses the bot and nothing is open; what is open is guarded."""
+        try:
+            await chat.start()
+        except NotAllowed as error:
+            if not await parts.kernel.keeper.open_trades():
+                raise
+            log.error("telegram refuses the bot, guarding goes on without a chat: %s", error)
+            parts.kernel.gate.close("chat", f"Telegram refuses the bot: {error}; mend it and restart")
 
     async def stop(self) -> None:
         """Entries first, then tasks, last words, files. Stops stay on the venue."""
@@ -109,9 +137,7 @@ class Application:
         with contextlib.suppress(PerpilotError):
             await parts.starts.end()
         with contextlib.suppress(PerpilotError):
-            key = f"stopped:{self._stage.clock.now().isoformat()}"
-            count = sum(1 for row in parts.board.rows if row[1] is not None)
-            await parts.journal.tell([notices.stopped(key, count)])
+            await parts.journal.tell([await self._stopped(parts)])
         if self.chat is not None:
             await self.chat.stop(DRAIN_S)
         if self.web is not None:
@@ -126,6 +152,14 @@ class Application:
         with contextlib.suppress(PerpilotError):
             await parts.journal.release_lease("bot", place_name())
         await parts.database.close()
+
+    async def _stopped(self, parts: Parts) -> Notice:
+        """With what is open now, and which of it was last seen under a stop."""
+        seen = {trade.id for trade, _, stop in parts.board.rows if stop is not None}
+        trades = await parts.kernel.keeper.open_trades()
+        bare = [coin(trade.symbol) for trade in trades if trade.id not in seen]
+        key = f"stopped:{self._stage.clock.now().isoformat()}"
+        return notices.stopped(key, len(trades) - len(bare), bare)
 
     # ------------------------------------------------------------ starting
 
@@ -150,7 +184,7 @@ class Application:
         """Start is recovery: the guard's first pass. Raises until it is through; then entries open."""
         trouble = ""  # told in the start's message only: it may be over a minute later
         try:
-            await parts.market.open()
+            await parts.market.open(within_s=MARKET_S)
         except (Unknown, Throttled) as error:
             log.warning("exchange out of reach at start: %s", error)
             trouble = f"the exchange does not answer ({error}); check the network, EXCHANGE and EXCHANGE_URL"
@@ -159,9 +193,7 @@ class Application:
         if parts.feed is not None:
             await parts.feed.catch_up()
         await parts.kernel.guard.protect()  # before anything else: a position may be bare since the end
-        await parts.watches.review()
-        if parts.live is not None:
-            parts.board.warnings = (*parts.board.warnings, *parts.live.warnings)
+        await self._look_around(parts)
         await asyncio.to_thread(importlib.import_module, "ta.trend")  # and pandas: features need them
         await parts.kernel.approvals.recover()
         parts.board.rows = await parts.kernel.guard.watch(is_protected=True)
@@ -179,6 +211,17 @@ class Application:
         )  # last: a pass that fails is repeated
         parts.late.wake("outbox")
         parts.late.wake("scanner")
+
+    async def _look_around(self, parts: Parts) -> None:
+        """What fails here closes entries until its own loop has worked through; recovery goes on."""
+        try:
+            await parts.watches.review()
+        except PerpilotError as error:
+            log.warning("a watch failed at start: %s", error)
+            parts.kernel.gate.close(WATCHES_GATE, f"not everything could be looked at yet: {error}")
+        if parts.live is not None:
+            known = parts.board.warnings
+            parts.board.warnings = (*known, *(text for text in parts.live.warnings if text not in known))
 
     def _started(self, parts: Parts, trouble: str) -> Notice:
         key = f"started:{self._stage.clock.now().isoformat()}"

@@ -201,7 +201,8 @@ class LiveSide:
         if is_unknown and self._is_testnet:  # play money; and testnets cannot tell
             seen = KeyReport(KeyVerdict.WARN, seen.reasons, seen.expires_at, seen.owner_id)
         self._owner_id = seen.owner_id or self._owner_id
-        self._key_due = now + (AGAIN_AFTER if is_unknown else KEY_EVERY)
+        is_well = seen.verdict in (KeyVerdict.FINE, KeyVerdict.WARN) and not is_unknown
+        self._key_due = now + (KEY_EVERY if is_well else AGAIN_AFTER)
         if not is_unknown or self.key is None or self._is_old(now):
             self.key = seen
             self._key_at = now
@@ -218,7 +219,7 @@ class LiveSide:
             log.warning("account modes unknown: error=%s", error)
             self._account_due = now + AGAIN_AFTER
             return None
-        self._account_due = now + ACCOUNT_EVERY
+        self._account_due = now + (AGAIN_AFTER if self.account.obstacles else ACCOUNT_EVERY)
         return self.account
 
     async def mend_account(self, by: str) -> Tap:

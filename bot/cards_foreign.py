@@ -16,23 +16,24 @@ def foreign_block(view: ForeignView) -> Block:
     ignored = f"Ignored by {esc(people(view.ignored_by), 60)}" if view.ignored_by else None
     held = f"{quantity(view.quantity)} {esc(coin(view.symbol))}"
     return lines(
-        f"👤 <b>{_name(view.symbol, view.side, view.leverage)}</b>, not mine · {gain(view.unrealised)}",
+        f"👤 <b>{_name(view.symbol, view.side, view.leverage)}</b>, {_whose(view)} · {gain(view.unrealised)}",
         f"{held} from {price(view.entry)}, now {price(view.mark)}",
         f"Liquidation {price(view.liquidation)}{_away(view)}" if view.liquidation > 0 else None,
-        ignored or "Left alone; it counts as exposure, and no entry is made on it.",
+        ignored or _standing(view),
     )
 
 
 def foreign_card(view: ForeignView, where: str) -> Card:
     """What it is, and what each answer would do."""
     return card(
-        lines(f"👤 {bold('A position that is not mine')} · {where}"),
+        lines(f"👤 {bold(_title(view))} · {where}"),
         foreign_block(view),
         lines(_adopting(view), f"⚠️ {esc(view.warning, 200)}" if view.warning else None),
         lines(
             f"<b>Close</b>: all of it at the market, about {gain(view.unrealised)} before a fee of "
             f"{_amount(view.exit_fee)}.",
             "<b>Ignore</b>: no more word of it unless it turns or grows; you look after it.",
+            italic("Entries on other symbols go on then.") if view.is_unsorted else None,
         ),
     )
 
@@ -41,9 +42,10 @@ def foreign_close_question(view: ForeignView, where: str) -> Card:
     """The last question before all of it is closed."""
     fee = view.exit_fee if view.exit_fee is not None else Decimal(0)
     name = _name(view.symbol, view.side, view.leverage)
+    whose = "which may be mine or not" if view.is_unsorted else "which is not mine"
     return card(
         lines(
-            f"Close all of <b>{name}</b>, which is not mine? · {where}",
+            f"Close all of <b>{name}</b>, {whose}? · {where}",
             f"{quantity(view.quantity)} {esc(coin(view.symbol))} at about {price(view.mark)}",
             f"Estimated result {gain(view.unrealised)}, fee {_amount(view.exit_fee)}, "
             f"net <b>{gain(view.unrealised - fee)}</b>",
@@ -62,6 +64,20 @@ def adopted_card(trade: Trade, position: Position, why: str, where: str) -> Card
             f"Stop {price(trade.stop)}, no targets · at risk {cost(trade.risk_usd)}",
         )
     )
+
+
+def _title(view: ForeignView) -> str:
+    return "Whose position it is could not be read" if view.is_unsorted else "A position that is not mine"
+
+
+def _whose(view: ForeignView) -> str:
+    return "whose it is could not be read" if view.is_unsorted else "not mine"
+
+
+def _standing(view: ForeignView) -> str:
+    if view.is_unsorted:
+        return "No entry is made anywhere until that is known, or you close, adopt or ignore it."
+    return "Left alone; it counts as exposure, and no entry is made on it."
 
 
 def _adopting(view: ForeignView) -> str:

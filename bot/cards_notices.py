@@ -74,9 +74,11 @@ def _started(facts: Facts, where: str) -> Card:
 
 
 def _stopped(facts: Facts, where: str) -> Card:
-    count = int(facts.get("open_positions", 0))
+    count, bare = int(facts.get("open_positions", 0)), facts.get("bare") or []
     left = f"Open positions ({count}) stay protected by their stops on the exchange." if count else None
-    return card(lines(f"⏹ <b>Perpilot stopped</b> · {where}", left))
+    names = ", ".join(str(name) for name in bare)
+    unseen = f"⚠️ <b>Not seen under a stop</b> when I stopped: {esc(names)}. Start me again, or look there."
+    return card(lines(f"⏹ <b>Perpilot stopped</b> · {where}", left, unseen if bare else None))
 
 
 def _approval(facts: Facts, where: str) -> Card:

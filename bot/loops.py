@@ -29,6 +29,7 @@ STOPS_S = 0.5
 """Seconds between two short rounds while something is unsettled at the venue; else nothing is asked."""
 LIVE_STOPS_S = 2.0
 """Between two looks at the stops of a live account."""
+WATCHES_GATE = "watches"
 WATCHFUL_S = 5.0
 """Seconds between two rounds of the guard while a position or a card is open."""
 LIVE_WATCHFUL_S = 12.0
@@ -151,6 +152,7 @@ class Passes:
         """The recovery makes the first round itself."""
         if self._is_recovered:
             await watches.review()
+            self._kernel.gate.open(WATCHES_GATE)
 
     async def shadows(self) -> None:
         """What became of the ideas that were not taken."""

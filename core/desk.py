@@ -101,6 +101,8 @@ class ForeignView:
     """What adopting it would do at once; empty when nothing but the stop."""
     ignored_by: str = ""
     """Who said that it is to be left alone; empty while nobody did."""
+    is_unsorted: bool = False
+    """Whose it is could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

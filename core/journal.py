@@ -150,6 +150,11 @@ class EquityPoint:
         return self.wallet + self.unrealised
 
     @property
+    def without_flows(self) -> Decimal:
+        """USDT: the opening deposit and what was gained since; no transfer touches it."""
+        return self.equity - self.flows
+
+    @property
     def unit_price(self) -> Decimal:
         """USDT, above 0: what this loses between two points was lost, whatever was paid meanwhile."""
         return max(self.equity, EMPTY) / self.units
@@ -422,6 +427,10 @@ class DeskJournal(Protocol):
 
     async def highest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
         """The point since then with the highest `EquityPoint.unit_price`."""
+        ...
+
+    async def richest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
+        """The newest of those with the highest `EquityPoint.without_flows` since then, to a millionth."""
         ...
 
     async def closed_trades(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, true, update
+from sqlalchemy import Connection, Float, Row, Select, bindparam, cast, func, select, true, update
 
 from core.codec import to_text
 from core.growth import units_at
@@ -143,6 +143,18 @@ def highest_point(connection: Connection, account: str, since: datetime | None) 
     return None if row is None else _point(row)
 
 
+def richest_point(connection: Connection, account: str, since: datetime | None) -> EquityPoint | None:
+    """Reads them all; asked for once after a start, a transfer or an acknowledged drawdown.
+
+    In millionths: two floats of the same money at different sizes would differ in their last digits.
+    """
+    points = equity_points.c
+    gained = func.round((cast(points.equity, Float) - cast(points.flows, Float)) * 1_000_000)
+    found = _points(account, since).order_by(gained.desc(), points.minute.desc()).limit(1)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else _point(row)
+
+
 def correct_flows(connection: Connection, account: str, late: Sequence[Transfer]) -> None:
     """Counts transfers in the points that were recorded after them and before they were known; all of these
     have other units then.
@@ -218,6 +230,9 @@ class RecordPart(JournalPart):
 
     async def highest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
         return await self._read(lambda c: highest_point(c, account, since))
+
+    async def richest_point(self, account: str, since: datetime | None) -> EquityPoint | None:
+        return await self._read(lambda c: richest_point(c, account, since))
 
     async def equity_curve(self, account: str, since: datetime | None = None) -> tuple[EquityPoint, ...]:
         """Oldest first; the newest is always there, and above 5,000 points they are thinned evenly."""

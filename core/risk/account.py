@@ -4,6 +4,10 @@ Laws:
 - Under a capital cap the account is judged as if it had no more than that: sizes, margin and what may still
   be lost are measured on the lesser of the two. So the worst of a day is a share of the cap, not of a wallet
   that may be a hundred times as large.
+- Under a cap a loss is counted in money, which no transfer touches: 5 USDT are the same share of it before
+  and after a deposit. Beside it stands the share of the whole account, time-weighted; the worse of the two
+  holds, so that a withdrawal to below the cap leaves no room to lose all that is left.
+- Under a cap, gains and losses of positions that are not the bot's count in its limits too.
 - Without a cap (paper) every figure is the account's own, to the last digit.
 """
 
@@ -14,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from core.journal import EquityPoint
 from core.market import Side
 from core.money import ZERO
 
@@ -29,6 +34,21 @@ class OpenRisk:
     is_card: bool = False
     beta: Decimal | None = None
     """Beta to BTC; None: unknown, counted as 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """USDT lost since a baseline, what was paid in or out not counted."""
+
+    lost: Decimal
+    """Below 0: gained."""
+    base: Decimal
+    """Equity at the baseline: as it was, or at the present size where money was paid in since."""
+
+
+def loss_since(start: EquityPoint, point: EquityPoint) -> Loss:
+    base = max(start.equity, start.at_size(point.units))
+    return Loss(start.without_flows - point.without_flows, base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,11 @@ class Account:
     cap: Decimal | None = None
     """Live: the most USDT that trading may count on, `LIVE_CAPITAL_CAP` or what /golive made of it; 0 while
     that cannot be read. None: no cap, as on paper."""
+    lost_today: Loss | None = None
+    """Since 00:00 UTC, for limits under a cap. None: nothing was paid in or out since, and `day_opening` says
+    it all."""
+    lost_from_peak: Loss | None = None
+    """The same from the peak in money, which after a transfer may be of another moment than `peak`."""
     margin_held: Decimal = ZERO
     """USDT bound by our open trades; only what is left of the cap is there for another."""
 
@@ -93,7 +118,7 @@ class Account:
     @property
     def drawdown(self) -> Decimal | None:
         """Fraction below the peak, as the breaker measures it; None: unknown."""
-        return lost_share(self.peak, self.equity, self.cap)
+        return lost_share(self.peak, self.equity, self.cap, self.lost_from_peak)
 
     @property
     def sizing_words(self) -> str:
@@ -113,14 +138,25 @@ def bounded(baseline: Decimal, cap: Decimal | None) -> Decimal:
     return baseline if cap is None else min(baseline, cap)
 
 
-def lost_share(baseline: Decimal | None, equity: Decimal | None, cap: Decimal | None) -> Decimal | None:
+def lost_share(
+    baseline: Decimal | None, equity: Decimal | None, cap: Decimal | None, loss: Loss | None = None
+) -> Decimal | None:
     """Fraction lost since `baseline`, 0 when it grew, above 1 where more than the cap is gone.
 
-    The one measure of breakers, drawdown tiers and budgets. None: unknown, as under a cap of 0.
+    The one measure of breakers, drawdown tiers and budgets. None: unknown, as under a cap of 0. `loss`: the
+    same in money; None where nothing was paid in or out since.
     """
-    if baseline is None or equity is None:
+    if baseline is None or equity is None or not (baseline.is_finite() and equity.is_finite()):
         return None
-    if not (baseline.is_finite() and equity.is_finite() and (cap is None or cap.is_finite())):
+    whole = _share(Loss(baseline - equity, baseline), None)
+    if cap is None:
+        return whole
+    if not cap.is_finite():
         return None
-    base = bounded(baseline, cap)
-    return max((baseline - equity) / base, ZERO) if base > 0 else None
+    capped = _share(loss or Loss(baseline - equity, baseline), cap)
+    return capped if capped is None or whole is None else max(capped, whole)
+
+
+def _share(loss: Loss, cap: Decimal | None) -> Decimal | None:
+    base = bounded(loss.base, cap)
+    return max(loss.lost / base, ZERO) if base > 0 else None

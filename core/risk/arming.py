@@ -19,7 +19,7 @@ from decimal import Decimal
 from core.growth import SAME, drawdown, grown
 from core.journal import Arming, EquityPoint
 from core.money import ZERO
-from core.risk.account import lost_share
+from core.risk.account import loss_since, lost_share
 from core.trade import ClosedTrade, ExitReason
 
 SENTENCE = "I UNDERSTAND THE RISKS"
@@ -172,13 +172,15 @@ def _unknown_key(armed: Arming) -> tuple[str, ...]:
 
 
 def _deepest(curve: Sequence[EquityPoint], cap: Decimal) -> float:
-    """Largest fall of the stage: of its peak, or of the cap where that is the lesser."""
+    """Largest fall of the stage: of its peak, or in money of the cap where that is the lesser."""
     if not curve:
         return 0.0
-    deepest, peak = drawdown(grown(curve, curve[0].equity)).deepest, curve[0]
+    deepest, peak, richest = drawdown(grown(curve, curve[0].equity)).deepest, curve[0], curve[0]
     for point in curve:
         if point.unit_price > peak.unit_price:
             peak = point
-        lost = lost_share(peak.at_size(point.units), point.equity, cap)
+        if point.without_flows >= richest.without_flows:
+            richest = point
+        lost = lost_share(peak.at_size(point.units), point.equity, cap, loss_since(richest, point))
         deepest = max(deepest, float(lost) if lost is not None else 0.0)
     return deepest

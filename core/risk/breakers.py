@@ -4,7 +4,7 @@ Laws:
 - Loss is realised and unrealised together. No deposit hides it and no withdrawal makes it: every baseline
   that comes in here is scaled by what was paid in and out since, so that fractions are time-weighted.
 - Under a capital cap a loss is a fraction of the cap where that is the lesser: of a cap of 100 in a wallet of
-  10,000 a daily limit of 10 % is 10 USDT.
+  10,000 a daily limit of 10 % is 10 USDT. It is counted in money then, see `core.risk.account`.
 - Loss breakers and technical ones are apart: an exchange that stutters is no lost money.
 - Unknown trips nothing and clears nothing. The checks refuse on unknown equity themselves, and prices that
   do not come any more have a breaker of their own.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.risk.account import lost_share
+from core.risk.account import Loss, lost_share
 from core.risk.limits import Limits
 from core.trade import ClosedTrade
 
@@ -78,6 +78,10 @@ class Health:
     """|Fraction of the notional| per eight hours."""
     cap: Decimal | None = None
     """Live: the most that trading may count on; None: no cap."""
+    lost_today: Loss | None = None
+    """As in `Account`, like the next two."""
+    lost_24h: Loss | None = None
+    lost_from_peak: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ TABLE = (
     Breaker(
         DAILY_LOSS,
         "Daily loss",
-        lambda health: _fall(health.day_opening, health),
+        lambda health: _fall(health.day_opening, health.lost_today, health),
         lambda limits: limits.daily_loss,
         _percent,
         lambda limits: "at 00:00 UTC",
@@ -134,7 +138,7 @@ TABLE = (
     Breaker(
         ROLLING_LOSS,
         "Loss of 24 hours",
-        lambda health: _fall(health.day_ago, health),
+        lambda health: _fall(health.day_ago, health.lost_24h, health),
         lambda limits: limits.breakers.rolling_loss,
         _percent,
         lambda limits: "when the loss of the last 24 hours is back inside the limit",
@@ -152,7 +156,7 @@ TABLE = (
     Breaker(
         DRAWDOWN,
         "Drawdown",
-        lambda health: _fall(health.peak, health),
+        lambda health: _fall(health.peak, health.lost_from_peak, health),
         lambda limits: limits.max_drawdown,
         _percent,
         lambda limits: "",
@@ -267,7 +271,7 @@ def losses_in_a_row(trades: Sequence[ClosedTrade], since: datetime | None) -> in
     return count
 
 
-def _fall(start: Decimal | None, health: Health) -> Gauge:
+def _fall(start: Decimal | None, loss: Loss | None, health: Health) -> Gauge:
     """Fraction lost since `start`; 0 when it grew."""
-    lost = lost_share(start, health.equity, health.cap)
+    lost = lost_share(start, health.equity, health.cap, loss)
     return UNKNOWN if lost is None else Gauge(lost)

@@ -15,7 +15,7 @@ from core.market import Regime, Side
 from core.money import ONE, ZERO, floor_to
 from core.opinion import Verdict
 from core.plan import Origin
-from core.risk.account import Account, bounded
+from core.risk.account import Account, Loss, bounded
 from core.risk.limits import Limits
 
 DUST = Decimal("1e-12")
@@ -136,15 +136,20 @@ def side_risk(side: Side, beta: Decimal | None, account: Account, limits: Limits
 
 def left_today(account: Account, limits: Limits) -> Decimal | None:
     """USDT that may still be lost before the daily breaker trips; None: unknown."""
-    return _left(account.day_opening, limits.daily_loss, account)
+    return _left(account.day_opening, limits.daily_loss, account, account.lost_today)
 
 
 def left_down(account: Account, limits: Limits) -> Decimal | None:
     """The same for the drawdown."""
-    return _left(account.peak, limits.max_drawdown, account)
+    return _left(account.peak, limits.max_drawdown, account, account.lost_from_peak)
 
 
-def _left(baseline: Decimal | None, limit: Decimal, account: Account) -> Decimal | None:
+def _left(baseline: Decimal | None, limit: Decimal, account: Account, loss: Loss | None) -> Decimal | None:
+    """Of both measures of `lost_share` what leaves less."""
     if account.equity is None or baseline is None:
         return None
-    return limit * bounded(baseline, account.cap) - (baseline - account.equity)
+    whole = limit * baseline - (baseline - account.equity)
+    if account.cap is None:
+        return whole
+    money = loss or Loss(baseline - account.equity, baseline)
+    return min(whole, limit * bounded(money.base, account.cap) - money.lost)

@@ -277,6 +277,9 @@ class AccountKeeper:
             price_move=market.price_move,
             funding=market.funding,
             cap=cap,
+            lost_today=levels.lost_today,
+            lost_24h=levels.lost_24h,
+            lost_from_peak=levels.lost_from_peak,
         )
 
     def _liquidation(
@@ -344,6 +347,8 @@ class AccountKeeper:
             is_probing=any(standing.is_probing for standing in self.standings),
             earned_today=levels.earned_today,
             cap=cap,
+            lost_today=levels.lost_today,
+            lost_from_peak=levels.lost_from_peak,
             margin_held=sum((_margin_of(trade, sight) for trade in trades), ZERO),
         )
 

@@ -2,7 +2,8 @@
 
 Laws:
 - Nothing is concluded from one look. Until such a position is known to be the one or the other, no entry is
-  made; what could not be read is not known.
+  made; what could not be read is not known. What stays so is told and shown, and a person decides: left
+  alone, it blocks its symbol only.
 - Ours is guarded at once. A journal that does not know the ids of our own orders has lost something: entries
   stay closed until a person confirms, across restarts.
 - Somebody else's is touched only after a person said so. It is told once, and told again when it was to be
@@ -14,9 +15,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 from core.desk import ForeignView, Tap
@@ -26,25 +26,35 @@ from core.money import ZERO
 from core.notice import Notice
 from core.ports import Blobs, Clock, Market, Venue
 from core.risk.limits import Limits
-from core.trade import Opening, Order, Position, Trade
+from core.trade import Fill, Opening, Order, Position, Trade
 from core.trading import notices
 from core.trading.accounts import AccountJournal, AccountKeeper
 from core.trading.entries import EntryGate
 from core.trading.executor import Executor
-from core.trading.foreign import Terms, adopted_trade, opening_of, our_ids, ours_resting, stop_of, view_of
+from core.trading.foreign import (
+    Terms,
+    adopted_trade,
+    is_whole,
+    opening_of,
+    our_ids,
+    ours_resting,
+    stop_of,
+    view_of,
+)
 from core.trading.foreign_memory import ForeignMemory, Known
 from core.trading.ids import is_ours
 from core.trading.looking import FILLS_MARGIN, LOOKS_APART_S
 from core.trading.steps import Book, Step, Wait
+from core.trading.unsorted import Unsorted
 
 log = logging.getLogger("perpilot.adopting")
 
 UNSURE, LOST = "unknown_position", "lost_journal"
 """Names at the entry gate."""
-LOOKS = 2
-"""That must show the same before anything is concluded."""
 SETTLED_S = 30.0
 """A venue may show a position for so long after its trade was booked or given up."""
+RECENT = timedelta(hours=2)
+"""Asked for first: a position that began within needs no more pages."""
 FILLS_BACK = timedelta(days=3)
 """How far back fills are asked whose order they were; what is older is known by what rests at the venue."""
 
@@ -59,16 +69,6 @@ LOST_TEXT = (
 
 class AdoptingJournal(AccountJournal, Blobs, Protocol):
     """The parts of the journal that are needed here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """How often a position without a trade was shown unchanged."""
-
-    view: tuple[Side, Decimal]
-    count: int
-    at: float
-    """Monotonic seconds of the newest look that counted."""
 
 
 class Adopter:
@@ -92,7 +92,7 @@ class Adopter:
         self._gate = gate
         self._limits = limits
         self._memory = ForeignMemory(journal, clock, keeper.account)
-        self._sightings: dict[str, Sighting] = {}
+        self._unsorted = Unsorted()
         self._gone: dict[str, float] = {}
         """Symbol of a known foreign position → since when it is not shown, monotonic seconds."""
         self._taken: dict[str, float] = {}
@@ -103,7 +103,7 @@ class Adopter:
         self._is_unsure = False
         self._is_worth_haste = False
         self.views: tuple[ForeignView, ...] = ()
-        """Positions that are somebody else's, as the newest pass saw them."""
+        """Positions that are somebody else's, or could not be sorted, as the newest pass saw them."""
 
     @property
     def is_unsettled(self) -> bool:
@@ -122,11 +122,11 @@ class Adopter:
         try:
             await self.check(orders)
             strange = await self._strange(positions, now)
-            self._count(strange, now)
+            self._unsorted.saw(strange, now)
             found = [await self._sort(position, orders, now) for position in strange]
             self.views = tuple(view for view in found if isinstance(view, ForeignView))
             await self._forget_gone({position.symbol for position in strange}, now)
-            self._is_unsure = None in found
+            self._is_unsure = any(map(_holds_entries, found))
         finally:
             self._hold_entries()
         await self._tell_foreign()
@@ -163,41 +163,70 @@ class Adopter:
         self._taken.update((symbol, now) for symbol in taken)
         return [position for position in positions if position.symbol not in taken]
 
-    def _count(self, strange: Sequence[Position], now: float) -> None:
-        counted = {}
-        for position in strange:
-            view, last = (position.side, position.quantity), self._sightings.get(position.symbol)
-            if last is None or last.view != view:
-                last = Sighting(view, 1, now)
-            elif now - last.at >= LOOKS_APART_S:
-                last = Sighting(view, last.count + 1, now)
-            counted[position.symbol] = last
-        self._sightings = counted
-
     async def _sort(
         self, position: Position, orders: Sequence[Order], now: float
     ) -> ForeignView | Trade | None:
-        """Somebody else's; ours, which has a trade now; None: not known yet."""
+        """Somebody else's; ours, which has a trade now; None: not known yet. What stays unknown is shown."""
         symbol, memory = position.symbol, await self._memory.read()
-        known = memory.foreign.get(symbol)
-        is_foreign = known is not None and known.side is position.side
-        if not ours_resting(symbol, orders) and is_foreign:
+        known, is_marked = memory.foreign.get(symbol), bool(ours_resting(symbol, orders))
+        is_foreign = known is not None and known.side is position.side and not known.is_unsorted
+        if not is_marked and is_foreign:
+            self._unsorted.sorted(symbol)
             return await self._view(position, orders)
-        if self._sightings[symbol].count < LOOKS or self._has_just_ended(symbol, now):
-            self._is_worth_haste = True
-            return None
+        if not self._unsorted.has_agreed(symbol) or self._has_just_ended(symbol, now):
+            self._is_worth_haste |= not self._unsorted.is_old(symbol, now)
+            return await self._doubtful(position, orders, now)
+        if not is_marked and not self._unsorted.is_due(symbol, now):
+            self._is_worth_haste |= self._unsorted.is_hasty(symbol)
+            return await self._doubtful(position, orders, now)
         try:
-            fills = await self._venue.fills(symbol, self._clock.now() - FILLS_BACK)
-            if ids := our_ids(position, orders, fills):
-                return await self._take_back(position, ids)
-            return await self._view(position, orders)
+            found = await self._identify(position, orders, now)
         except JournalError:
             raise
         except PerpilotError as error:
             self._keeper.failures.note(error)
             log.warning("whose position is unknown: symbol=%s error=%s", symbol, error)
-            self._is_worth_haste |= not isinstance(error, Throttled)
+            self._unsorted.failed(symbol, now)
+            is_hasty = is_marked or self._unsorted.is_hasty(symbol)
+            self._is_worth_haste |= is_hasty and not isinstance(error, Throttled)
+            return await self._doubtful(position, orders, now)
+        if found is not None:
+            self._unsorted.sorted(symbol)
+        return found
+
+    async def _identify(
+        self, position: Position, orders: Sequence[Order], now: float
+    ) -> ForeignView | Trade | None:
+        fills = await self._fills_of(position, orders, now)
+        if ids := our_ids(position, orders, fills):
+            return await self._take_back(position, ids)
+        return await self._view(position, orders)
+
+    async def _fills_of(self, position: Position, orders: Sequence[Order], now: float) -> tuple[Fill, ...]:
+        """As far back as they are needed; none where they cannot be read and an order of ours says enough."""
+        symbol, today = position.symbol, self._clock.now()
+        if not self._unsorted.is_due(symbol, now):
+            return ()
+        try:
+            recent = await self._venue.fills(symbol, today - RECENT)
+            if is_whole(position, recent):
+                return recent
+            return await self._venue.fills(symbol, today - FILLS_BACK)
+        except PerpilotError as error:
+            if not ours_resting(symbol, orders):
+                raise
+            log.warning("fills of a position of ours unknown: symbol=%s error=%s", symbol, error)
+            return ()
+
+    async def _doubtful(self, position: Position, orders: Sequence[Order], now: float) -> ForeignView | None:
+        """Shown once it has been doubtful for long, here or before a restart. What an order of ours rests on
+        is left alone by nobody."""
+        known = (await self._memory.read()).foreign.get(position.symbol)
+        was_shown = known is not None and known.side is position.side and known.is_unsorted
+        if not was_shown and not self._unsorted.is_old(position.symbol, now):
             return None
+        view = await self._view(position, orders, is_unsorted=True)
+        return replace(view, ignored_by="") if ours_resting(position.symbol, orders) else view
 
     def _has_just_ended(self, symbol: str, now: float) -> bool:
         """A trade of it was open a moment ago, here or before a restart: this may be its shadow."""
@@ -233,21 +262,30 @@ class Adopter:
 
     # ------------------------------------------------------------ somebody else's
 
-    async def _view(self, position: Position, orders: Sequence[Order]) -> ForeignView:
-        known = (await self._memory.read()).foreign.get(position.symbol)
-        is_new = known is None or known.side is not position.side
-        if known is None or is_new or (known.ignored_by and position.quantity > known.quantity):
-            known = await self._know(position)
+    async def _view(
+        self, position: Position, orders: Sequence[Order], *, is_unsorted: bool = False
+    ) -> ForeignView:
+        known = await self._know(position, is_unsorted=is_unsorted)
         try:
             terms = Terms(await self._market.instrument(position.symbol), self._limits())
         except PerpilotError:
-            return view_of(position, orders, None, known.ignored_by)
-        return view_of(position, orders, terms, known.ignored_by)
+            terms = None
+        view = view_of(position, orders, terms, known.ignored_by)
+        return replace(view, is_unsorted=is_unsorted)
 
-    async def _know(self, position: Position) -> Known:
-        symbol, known = position.symbol, Known(position.side, position.quantity, self._clock.now())
-        await self._memory.change(lambda memory: memory.knowing(symbol, known))
-        return known
+    async def _know(self, position: Position, *, is_unsorted: bool) -> Known:
+        """What was told of it; anew where it is another one, or was to be left alone and has grown."""
+        symbol, known = position.symbol, (await self._memory.read()).foreign.get(position.symbol)
+        is_same = known is not None and known.side is position.side
+        if known is None or not is_same or (known.ignored_by and position.quantity > known.quantity):
+            known = Known(position.side, position.quantity, self._clock.now(), is_unsorted=is_unsorted)
+        elif known.is_unsorted is not is_unsorted:
+            known = replace(known, is_unsorted=is_unsorted)
+        else:
+            return known
+        changed = known
+        await self._memory.change(lambda memory: memory.knowing(symbol, changed))
+        return changed
 
     async def _forget_gone(self, shown: set[str], now: float) -> None:
         """Once it is not shown by two looks; a turned one is a new one already."""
@@ -262,8 +300,9 @@ class Adopter:
         memory = await self._memory.read()
         for view in self.views:
             known = memory.foreign.get(view.symbol)
-            if known is not None:
-                key = f"foreign:{view.symbol}:{view.side}:{known.since.isoformat()}"
+            if known is not None and not view.ignored_by:
+                kind = "unsorted" if view.is_unsorted else "foreign"
+                key = f"{kind}:{view.symbol}:{view.side}:{known.since.isoformat()}"
                 await self._tell(notices.foreign(view, key))
         await self._tell_lost()
 
@@ -388,6 +427,10 @@ class Adopter:
             log.warning("first rounds broke off: trade=%s symbol=%s error=%s", trade.id, trade.symbol, error)
             return None, str(error)
         return step, step.reason if isinstance(step, Wait) else ""
+
+
+def _holds_entries(found: ForeignView | Trade | None) -> bool:
+    return found is None or (isinstance(found, ForeignView) and found.is_unsorted and not found.ignored_by)
 
 
 def _why(reason: str) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 Laws:
 - A deposit or withdrawal scales them all alike, at the moment it is learned of: the fraction that was lost is
   the same before and after it. In between they are what they were.
+- Beside them stands what was lost in money, which no transfer touches: under a capital cap that counts too.
+  The peak in money may be another point than the peak of a unit.
 - Money is exact. Only a product of units rounds, to 28 digits.
 """
 
@@ -17,6 +19,7 @@ from decimal import Decimal
 from core.growth import units_at
 from core.journal import AccountState, DeskJournal, EquityPoint
 from core.money import ZERO
+from core.risk.account import Loss, loss_since
 from core.trading.flows import Flows
 
 DAY = timedelta(days=1)
@@ -35,6 +38,10 @@ class Levels:
     peak: Decimal | None = None
     earned_today: Decimal | None = None
     """In money that was gained or lost, at whatever size."""
+    lost_today: Loss | None = None
+    """In money, like the next two."""
+    lost_24h: Loss | None = None
+    lost_from_peak: Loss | None = None
 
 
 class Baselines:
@@ -48,8 +55,11 @@ class Baselines:
         """Oldest first."""
         self._opening: tuple[date, EquityPoint] | None = None
         self._peak: EquityPoint | None = None
+        """Highest by the unit."""
+        self._richest: EquityPoint | None = None
+        """Highest in money; of several the newest, whose size is nearest to the present one."""
         self._peak_since: tuple[datetime | None] | None = None
-        """What `_peak` is counted from; None while it was not asked for."""
+        """What both are counted from; None while they were not asked for."""
 
     def has_day(self, now: datetime) -> bool:
         """The opening equity of this UTC day is fixed."""
@@ -70,6 +80,8 @@ class Baselines:
         self._prune(self._curve[-1].at)
         if self._peak is not None and point.unit_price > self._peak.unit_price:
             self._peak = point
+        if self._richest is not None:
+            self._richest = _richer(self._richest, point)
 
     async def levels(
         self,
@@ -84,13 +96,17 @@ class Baselines:
         await self._load(now)
         opening = await self._day_opening(equity, flows, now)
         units = self._units(equity, flows)
-        peak = await self._highest(EquityPoint(now, equity, ZERO, flows, units), peak_since, state)
+        seen = EquityPoint(now, equity, ZERO, flows, units)
+        peak, richest = await self._highest(seen, peak_since, state)
         day_ago = self._day_ago(now, acknowledged_at)
         return Levels(
             day_opening=opening.at_size(units),
             day_ago=equity if day_ago is None else day_ago.at_size(units),
             peak=max(equity, peak.at_size(units)),
             earned_today=equity - opening.equity - (flows - opening.flows),
+            lost_today=loss_since(opening, seen),
+            lost_24h=loss_since(day_ago or seen, seen),
+            lost_from_peak=loss_since(_richer(richest, seen), seen),
         )
 
     async def _load(self, now: datetime) -> None:
@@ -131,17 +147,22 @@ class Baselines:
             return next((point for point in curve if point.at >= acknowledged_at), None)
         return self._newest(edge, inclusive=True) or next(iter(curve), None)
 
-    async def _highest(self, seen: EquityPoint, since: datetime | None, state: AccountState) -> EquityPoint:
-        """The highest since then; a paper account's peak is its opening deposit at least."""
+    async def _highest(
+        self, seen: EquityPoint, since: datetime | None, state: AccountState
+    ) -> tuple[EquityPoint, EquityPoint]:
+        """By the unit and in money, the highest since then; on paper the opening deposit at least."""
         if self._peak_since != (since,):
             recorded = await self._journal.highest_point(self._account, since)
+            richest = await self._journal.richest_point(self._account, since)
+            opening = EquityPoint(state.opened_at, state.initial_capital, ZERO)
+            least = [opening] if since is None and state.is_paper else []
             known = [recorded] if recorded is not None else []
-            if since is None and state.is_paper:
-                known.append(EquityPoint(state.opened_at, state.initial_capital, ZERO))
-            self._peak = max(known, key=lambda point: point.unit_price, default=seen)
+            self._peak = max(known + least, key=lambda point: point.unit_price, default=seen)
+            known = [richest] if richest is not None else []
+            self._richest = max(known + least, key=lambda point: point.without_flows, default=seen)
             self._peak_since = (since,)
-        assert self._peak is not None, "read above"
-        return self._peak
+        assert self._peak is not None and self._richest is not None, "read above"
+        return self._peak, self._richest
 
     def _units(self, equity: Decimal, flows: Decimal) -> Decimal:
         return units_at(self._curve[-1] if self._curve else None, equity, flows)
@@ -159,3 +180,7 @@ class Baselines:
         edge = now - KEPT
         while len(self._curve) > 1 and self._curve[1].at <= edge:
             self._curve.popleft()
+
+
+def _richer(one: EquityPoint, newer: EquityPoint) -> EquityPoint:
+    return newer if newer.without_flows >= one.without_flows else one

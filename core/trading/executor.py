@@ -40,6 +40,7 @@ from core.trade import (
 from core.trading import booking, moving, notices
 from core.trading.attached import attached_stop
 from core.trading.changes import outside_changes
+from core.trading.covering import first_stop
 from core.trading.entries import EntryGate
 from core.trading.executor_requests import Requests
 from core.trading.laddering import targets_filled
@@ -229,8 +230,6 @@ class Executor(Requests):
             return Wait("a cancellation is on its way")
         if not isinstance(step, Rest | Wait):
             await self._perform(step, scene)
-        if isinstance(step, Send) and step.intention.purpose is Purpose.ENTRY:
-            await self._cover_at_once(scene, step.intention)
         if isinstance(step, WantClosed):  # the same look says how to leave: another would only cost time
             scene = replace(scene, trade=_closing(scene.trade, step.reason))
             step = next_step(scene.trade, scene.intents, scene.seen, scene.rules, scene.now)
@@ -376,6 +375,10 @@ class Executor(Requests):
         match step:
             case Send(intention) if intention.purpose is Purpose.ENTRY and self._entries_closed():
                 return  # closed while we were looking: the next round gives it up
+            case Send(intention) if intention.purpose is Purpose.ENTRY:
+                await self._send(
+                    trade, intention, [], lambda order: first_stop(self._as_of_now(scene), order)
+                )
             case Send(intention):
                 await self._send(trade, intention, outside_changes(trade, intention, intents, seen))
             case Settle(intention, state, note):
@@ -396,6 +399,9 @@ class Executor(Requests):
             case Abandon(reason):
                 ended = [notices.entry_failed(trade, reason)]
                 await self._journal.abandon_trade(trade, reason, self._clock.now(), ended)
+
+    def _as_of_now(self, scene: Scene) -> Scene:
+        return replace(scene, now=self._clock.now())
 
     async def _move(
         self,

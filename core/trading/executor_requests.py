@@ -8,7 +8,6 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,15 +19,18 @@ from core.notice import Notice
 from core.ports import Clock, Outcome, Result, Venue
 from core.trade import Intention, IntentState, Order, Purpose, Trade, Want
 from core.trading import notices
-from core.trading.covering import first_stop
 from core.trading.entries import EntryGate
 from core.trading.in_flight import InFlight
-from core.trading.steps import Scene, Send, in_words
+from core.trading.steps import Send, in_words
 
 log = logging.getLogger("perpilot.executor")
 
 CANCEL_AGAIN_S = 2.0
 """A cancellation that is not shown yet is not repeated before this."""
+
+
+Cover = Callable[[Order], Intention | None]
+"""The stop for an entry that was answered with this order."""
 
 
 class Requests:
@@ -48,8 +50,6 @@ class Requests:
         self._gate = gate
         self._failed = failed
         self._in_flight = InFlight(clock)
-        self._taken: dict[str, tuple[Order, asyncio.Task[None]]] = {}
-        """Entries that the venue answered with an order just now, and the noting of it, by client id."""
         self._unrecorded: dict[str, tuple[str, IntentState, str]] = {}
         """Client id → trade id, state and note that the journal did not take."""
         self._cancelled: dict[str, datetime] = {}
@@ -66,18 +66,23 @@ class Requests:
         """
         return await self._in_flight.settle(timeout_s)
 
-    async def _send(self, trade: Trade, intention: Intention, told: list[Notice]) -> None:
-        """Write-ahead, then one request; whatever comes back, the next look decides."""
-        await self._journal.intend(intention, told)
-        await self._in_flight.heard_out(self._submit(trade, intention))
+    async def _send(
+        self, trade: Trade, intention: Intention, told: list[Notice], cover: Cover | None = None
+    ) -> None:
+        """Write-ahead, then one request; whatever comes back, the next look decides.
 
-    async def _submit(self, trade: Trade, intention: Intention) -> None:
+        `cover`: of an entry, the stop for what its answer says was filled. It leaves whoever has stopped
+        waiting meanwhile.
+        """
+        await self._journal.intend(intention, told)
+        await self._in_flight.heard_out(self._submit(trade, intention, cover))
+
+    async def _submit(self, trade: Trade, intention: Intention, cover: Cover | None = None) -> None:
         outcome = await self._venue.submit(intention.request)
         name = intention.request.client_id
         match outcome.result:
-            case Result.DONE if intention.purpose is Purpose.ENTRY and outcome.order is not None:
-                noting = self._in_flight.launch(self._note(intention, IntentState.DONE, ""))
-                self._taken[name] = outcome.order, noting  # its stop does not wait for that
+            case Result.DONE if cover is not None and outcome.order is not None:
+                await self._cover_at_once(trade, intention, cover(outcome.order))
             case Result.DONE:
                 await self._note(intention, IntentState.DONE, "")
             case Result.UNKNOWN:
@@ -86,19 +91,17 @@ class Requests:
             case _:
                 await self._refused(trade, intention, outcome)
 
-    async def _cover_at_once(self, scene: Scene, entry: Intention) -> None:
-        """The stop for what the entry's answer says was filled, without a look in between; the look that
+    async def _cover_at_once(self, trade: Trade, entry: Intention, stop: Intention | None) -> None:
+        """The stop without a look in between, and the entry's answer written down beside it; the look that
         follows judges both. Reduce-only, so an answer that was wrong costs nothing."""
-        taken = self._taken.pop(entry.request.client_id, None)
-        if taken is None:
-            return
-        order, noting = taken
-        stop = first_stop(replace(scene, now=self._clock.now()), order)
-        if stop is not None:
-            trade, words = scene.trade, in_words(Send(stop))
-            log.info("step: trade=%s symbol=%s %s", trade.id, trade.symbol, words)
-            await self._send(trade, stop, [])
-        await asyncio.shield(noting)
+        noting = self._in_flight.launch(self._note(entry, IntentState.DONE, ""))
+        try:
+            if stop is not None:
+                log.info("step: trade=%s symbol=%s %s", trade.id, trade.symbol, in_words(Send(stop)))
+                await self._journal.intend(stop, [])
+                await self._submit(trade, stop)
+        finally:
+            await noting
 
     async def _refused(self, trade: Trade, intention: Intention, outcome: Outcome) -> None:
         reason = f"{outcome.code} {outcome.detail}".strip() or outcome.result.value

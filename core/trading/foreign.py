@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from core.desk import ForeignView
 from core.market import Instrument, Side
-from core.money import ONE, ceil_to, exact, floor_to
+from core.money import ONE, ZERO, ceil_to, exact, floor_to
 from core.risk.limits import Limits
 from core.risk.stop_moves import loss_at
 from core.trade import (
@@ -69,10 +69,20 @@ def ours_resting(symbol: str, orders: Sequence[Order]) -> list[Order]:
     ]
 
 
+def is_whole(position: Position, fills: Sequence[Fill]) -> bool:
+    """All that made the position is among the fills: older ones would say nothing more of whose it is."""
+    opening = _opening_side(position)
+    made = (fill.quantity if fill.side is opening else -fill.quantity for fill in _made_of(position, fills))
+    return sum(made, ZERO) >= position.quantity
+
+
+def _opening_side(position: Position) -> OrderSide:
+    return OrderSide.BUY if position.side is Side.LONG else OrderSide.SELL
+
+
 def _made_of(position: Position, fills: Sequence[Fill]) -> list[Fill]:
     """The fills since nothing was held, newest first; all of them where the position is older than they."""
-    held, found = position.quantity, []
-    opening = OrderSide.BUY if position.side is Side.LONG else OrderSide.SELL
+    held, found, opening = position.quantity, [], _opening_side(position)
     for fill in sorted(fills, key=lambda fill: fill.at)[::-1]:
         if held <= 0:
             break

@@ -23,13 +23,15 @@ log = logging.getLogger("perpilot.adopting")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A position that is somebody else's, as it was told."""
+    """A position that is somebody else's, or that could not be sorted, as it was told."""
 
     side: Side
     quantity: Decimal
     """Of the moment when it was told or ignored."""
     since: datetime
     ignored_by: str = ""
+    is_unsorted: bool = False
+    """Whose it is was not known yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,9 @@ def started(
     return Notice(NoticeKind.STARTED, key, facts)
 
 
-def stopped(key: str, open_positions: int) -> Notice:
-    """facts: open_positions."""
-    return Notice(NoticeKind.STOPPED, key, {"open_positions": open_positions})
+def stopped(key: str, covered: int, bare: Sequence[str]) -> Notice:
+    """facts: open_positions (seen under a stop), bare (coins that were not)."""
+    return Notice(NoticeKind.STOPPED, key, {"open_positions": covered, "bare": list(bare)})
 
 
 def approval_card(approval: Approval) -> Notice:

@@ -8,11 +8,13 @@ Laws:
 - Compared only while nothing is open, ours or foreign, and while it is known what was paid in and out.
 - A difference is told when two sights `CONFIRM` apart agree on it: a wallet may lag behind a booking, and a
   transfer may be listed late. It is told once, then the new state is the mark.
+- A kept mark that cannot be read is told once, and the comparison begins anew.
 - Nothing is corrected here, and nothing is closed or opened for it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +23,6 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from core.codec import from_text, to_text
-from core.errors import JournalError
 from core.journal import DeskJournal, TradeJournal
 from core.market import coin
 from core.money import ZERO
@@ -39,6 +40,11 @@ LIVE_TOLERANCE: Final = Decimal("0.01")
 SIM_TOLERANCE: Final = Decimal("1e-8")
 MOST_NAMED: Final = 5
 """Trades that a notice names; the newest."""
+
+UNREADABLE_TEXT: Final = (
+    "What I kept of the last comparison of the exchange's wallet with my books could not be read. The "
+    "comparison begins anew: what differs since the last one may stay unnoticed."
+)
 
 
 class BookKeeping(TradeJournal, DeskJournal, Blobs, Protocol):
@@ -120,9 +126,16 @@ class Reconciler:
         text = await self._journal.load(self._name)
         try:
             self._mark = None if text is None else from_text(Mark, text)
-        except (ValueError, TypeError, KeyError) as error:
-            raise JournalError(f"the mark of the last reconciliation cannot be read: {error}") from error
+        except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+            log.error("mark of the reconciliation cannot be read: account=%s error=%s", self._account, error)
+            await self._tell_unreadable(text or "")
         self._is_loaded = True
+
+    async def _tell_unreadable(self, text: str) -> None:
+        """Of one such text once: it stays kept until nothing is open, across restarts."""
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        key = f"reconciled:{self._account}:unreadable:{digest}"
+        await self._journal.tell([notices.system(key, UNREADABLE_TEXT)])
 
     async def _keep(self, mark: Mark) -> None:
         await self._journal.save(self._name, to_text(mark))

@@ -180,7 +180,7 @@ def sample_notices() -> list[Notice]:
         notices.started(
             "k2", "paper", True, "semi_auto", ["SOL long is open"], ["REDIS_URL is not built yet"]
         ),
-        notices.stopped("k3", 1),
+        notices.stopped("k3", 1, ["SOL"]),
         notices.approval_card(samples.approval()),
         notices.approval_closed("a1", ApprovalState.EXPIRED, ["nobody answered"]),
         notices.signal(samples.plan()),

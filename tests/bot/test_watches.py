@@ -75,13 +75,20 @@ async def test_an_outage_closes_entries_until_the_exchange_answers() -> None:
 
 async def test_a_watch_that_fails_skips_no_other_and_is_raised() -> None:
     stage = await watched()
-    await stage.world.journal.save(f"reconciled:{PAPER}", "no mark")
+    load = stage.world.journal.load
+
+    async def unreadable(name: str) -> str | None:
+        if name.startswith("reconciled:"):
+            raise JournalError("the mark cannot be loaded")
+        return await load(name)
+
+    stage.world.journal.load = unreadable  # type: ignore[method-assign]
     for _ in range(4):
         await stage.starts.record()
     stage.world.clock.advance(1800)
     before = stage.reasons
 
-    with pytest.raises(JournalError, match="mark of the last reconciliation"):
+    with pytest.raises(JournalError, match="the mark cannot be loaded"):
         await stage.watches.review()
 
     assert "without a clean stop" in before and stage.reasons == ""

@@ -29,6 +29,17 @@ async def highest(journal: SqlJournal, since: datetime | None = None, account: s
     return None if point is None else point.unit_price
 
 
+async def test_the_richest_point_counts_no_transfer_and_is_the_newest_of_equals(journal: SqlJournal) -> None:
+    first, equal = a_point(0, "1000.1"), a_point(2, "9990.1", "10", flows="9000")
+    poorer = a_point(3, "20000", flows="19000.5")
+    for point in (first, a_point(1, "999"), equal, poorer):
+        await journal.record_equity(PAPER, point)
+
+    assert await journal.richest_point(PAPER, None) == equal
+    assert await journal.richest_point(PAPER, later(minutes=3)) == poorer
+    assert await journal.richest_point(PAPER, later(minutes=4)) is None
+
+
 async def test_the_last_scan_comes_back_with_its_decisions(journal: SqlJournal) -> None:
     older = a_scan(id="scan0", started_at=later(minutes=-5))
     btc, eth = a_decision(), a_decision(id="decision2", symbol=ETH, score=None, gate="cleared")

@@ -129,3 +129,17 @@ async def test_no_secret_reaches_log_output_or_database(tmp_path: Path) -> None:
         assert len(sinks) >= 3
         assert [path.name for path in sinks if SECRET.encode() in path.read_bytes()] == []
         assert [path.name for path in sinks if KEY.encode() in path.read_bytes()] == []
+
+
+async def test_a_telegram_that_refuses_the_bot_leaves_nothing_unguarded(tmp_path: Path) -> None:
+    async with live(tmp_path) as stage:
+        await stage.enter("/long SOL 0.5%")
+        before = await until(lambda: stops(stage), 15.0, "a stop rests")
+        await stage.bot.kill9()
+        stage.exchange.hands.cancel(before[0].client_id)
+        await stage.bot.start(TELEGRAM_BOT_TOKEN=f"987654321:{'w' * 35}")
+        after = await until(lambda: stops(stage), 15.0, "the stop rests again")
+        status = await stage.bot.command("status")
+
+        assert after[0].quantity == held(stage) > 0
+        assert "Telegram refuses" in status.output

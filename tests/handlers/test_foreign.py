@@ -96,3 +96,20 @@ async def test_a_viewer_sees_it_without_answers(strange: Chat) -> None:
     question = await telegram.wait_for("A position that is not mine", after=mark)
 
     assert question.buttons == []
+
+
+async def test_one_whose_owner_could_not_be_read_says_so_and_has_the_same_answers(chat: Chat) -> None:
+    unsorted = replace(samples.foreign_view(), is_unsorted=True)
+    chat.desk.view = replace(chat.desk.view, foreign=(unsorted,))
+    card = await chat.telegram.ask("/positions")
+    listed, mark = card.body, chat.telegram.mark
+    await chat.telegram.tap(card, "ETH")
+    question = await chat.telegram.wait_for("Whose position it is could not be read", after=mark)
+    shown = question.body
+    names = [button[2:].strip() for button in question.buttons]
+
+    await chat.telegram.tap(question, "Close")
+
+    assert "whose it is could not be read" in listed and "No entry is made anywhere" in listed
+    assert "not mine" not in listed + shown and names == ["Adopt", "Close", "Ignore"]
+    assert "which may be mine or not?" in question.body and chat.desk.asked == []

@@ -61,8 +61,8 @@ def _timeout_is_failure(patch: pytest.MonkeyPatch) -> None:
     """No answer: then it did not happen, and is recorded so."""
     real = Executor._send
 
-    async def send(self: Any, trade: Any, intention: Intention, told: Any) -> None:
-        await real(self, trade, intention, told)
+    async def send(self: Any, trade: Any, intention: Intention, told: Any, cover: Any = None) -> None:
+        await real(self, trade, intention, told, cover)
         rows = await self._journal.intentions(trade.id)
         row = next(r for r in rows if r.request.client_id == intention.request.client_id)
         if row.state is IntentState.SENT:
@@ -132,7 +132,7 @@ def _read_error_is_flat(patch: pytest.MonkeyPatch) -> None:
 def _send_unrecorded(patch: pytest.MonkeyPatch) -> None:
     """The request first, its record when there is time."""
 
-    async def send(self: Any, trade: Any, intention: Intention, told: Any) -> None:
+    async def send(self: Any, trade: Any, intention: Intention, told: Any, cover: Any = None) -> None:
         outcome = await self._venue.submit(intention.request)
         await self._journal.intend(intention, told)
         if outcome.result is Result.DONE:

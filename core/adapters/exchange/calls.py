@@ -62,7 +62,7 @@ class Urgency:
 
 
 SCANNING = Urgency("scanning", deadline_s=10.0, attempt_s=4.0, urgent=False)
-GUARDING = Urgency("guarding", deadline_s=3.0, attempt_s=1.2, urgent=True)
+GUARDING = Urgency("guarding", deadline_s=3.0, attempt_s=1.0, urgent=True)
 OPENING = Urgency("opening", deadline_s=30.0, attempt_s=12.0, urgent=True)
 """The instrument list is megabytes; nothing else runs yet, or only once a day."""
 

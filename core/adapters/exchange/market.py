@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,11 +32,14 @@ from core.adapters.exchange.client import Access, close_client, open_client
 from core.adapters.exchange.reader import BackgroundBoard, BudgetRule, Interest, QuoteBoard, Reader, VenueTime
 from core.adapters.exchange.sharing import Desk, Flights
 from core.adapters.exchange.unified import OTHER_RULE, RULES, UnifiedReader
-from core.errors import BadMarketFacts, Unknown, UnknownSymbol
+from core.errors import BadMarketFacts, Throttled, Unknown, UnknownSymbol
 from core.market import TIMEFRAMES, Background, Candles, Instrument, Quote, to_ms
 from core.ports import Clock, ClockReading, ComponentHealth, Market
 
 logger = logging.getLogger("perpilot.exchange")
+
+MEASURING = Urgency("measuring", deadline_s=4.0, attempt_s=1.8, urgent=True)
+"""Of the clock: a tiny answer, and one that was long under way says little."""
 
 MAX_CANDLES = 500
 QUOTE_LIFE_S = 1.0
@@ -88,15 +91,35 @@ class CcxtMarket:
         self._doubted_at: float | None = None
         self._link: _Link | None = None
 
-    async def open(self) -> None:
+    async def open(self, within_s: float | None = None) -> None:
         """Builds the client, measures the clock and loads the instruments.
+
+        `within_s`: what is not there by then goes on loading, and `Unknown` is raised meanwhile; the clock is
+        waited for even shorter. None: as long as the questions themselves last.
 
         After `Unknown` or `Throttled` the market stays usable: the first question that gets through loads
         what is missing. Any other error means that the configuration must change; `close` then.
         """
         if self._link is None:
             self._link = await self._connected()
-        await asyncio.gather(self.measure_clock(), self._load_instruments())
+        loading = self._flights.join("instruments", self._load_instruments)
+        measuring = self._flights.join("clock", lambda: self._measure_clock(OPENING))
+        clock_s = None if within_s is None else min(within_s, MEASURING.deadline_s)
+        results = await asyncio.gather(
+            self._in_time("instrument list", loading, within_s),
+            self._in_time("clock", measuring, clock_s),
+            return_exceptions=True,
+        )
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in sorted(errors, key=lambda error: isinstance(error, Unknown | Throttled)):
+            raise error
+
+    async def _in_time(self, what: str, answer: Awaitable[object], within_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await answer
+        except TimeoutError:
+            raise Unknown(f"{self.exchange_id}: the {what} hasn't come within {within_s:g} s") from None
 
     async def close(self) -> None:
         await self._flights.close()
@@ -139,9 +162,12 @@ class CcxtMarket:
 
     async def measure_clock(self) -> float:
         """Reads the venue's time and returns the new `clock_offset_s`, right to half the answer's latency."""
+        return await self._measure_clock(MEASURING)
+
+    async def _measure_clock(self, urgency: Urgency) -> float:
         reader = self._reader()
         sent = self._clock.now()
-        server_ms = await reader.server_ms(OPENING)
+        server_ms = await reader.server_ms(urgency)
         received = self._clock.now()
         middle = sent + (received - sent) / 2
         self._time.offset_s = offset_s = (server_ms - to_ms(middle)) / 1000

@@ -49,7 +49,7 @@ class Deadlines:
 
     entry_s: float = 5.0
     """As long as the venue may still accept the request (`RECEIVE_WINDOW_MS`)."""
-    protecting_s: float = 2.0
+    protecting_s: float = 1.0
     """An exit may be repeated, so it is better looked after soon than waited for."""
 
 

@@ -6,12 +6,23 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from core.adapters.exchange.market import CcxtMarket
 from core.adapters.exchange.tiers import binance_tiers, careful_tiers, continuous, unified_tiers
-from core.errors import Unknown, UnknownSymbol
+from core.errors import NotAllowed, Unknown, UnknownSymbol
 from core.market import to_ms
-from tests.adapters.exchange.fake_venue import NOW, FakeClock, FakeVenue, listed, page, saying
+from tests.adapters.exchange.fake_venue import (
+    NOW,
+    FakeClock,
+    FakeVenue,
+    hang,
+    listed,
+    page,
+    refusing,
+    reply,
+    saying,
+)
 
 BTC = "BTC/USDT:USDT"
 
@@ -244,3 +255,60 @@ def test_unified_tiers_get_their_deduction() -> None:
 
     assert (first.cap, first.maintenance_deduction) == (Decimal(1_000_000), 0)
     assert second.maintenance_deduction == 5000
+
+
+async def test_what_does_not_come_in_time_goes_on_loading_and_is_unknown_meanwhile(
+    venue: FakeVenue, clock: FakeClock
+) -> None:
+    go = asyncio.Event()
+
+    async def late(_request: web.Request) -> web.StreamResponse:
+        await go.wait()
+        return reply(venue.answer("v1/exchangeInfo", {}))
+
+    venue.fail("v1/exchangeInfo", late)
+    market = CcxtMarket("binanceusdm", clock=clock, url=venue.url)
+    with pytest.raises(Unknown, match=r"within 0\.3 s"):
+        await market.open(within_s=0.3)
+    go.set()
+
+    instrument = await market.instrument(BTC)
+    await market.close()
+
+    assert instrument.symbol == BTC and venue.counts()["v1/exchangeInfo"] == 1
+
+
+async def test_a_clock_question_that_hangs_holds_up_no_instruments(
+    venue: FakeVenue, clock: FakeClock
+) -> None:
+    venue.fail("v1/time", hang)
+    market = CcxtMarket("binanceusdm", clock=clock, url=venue.url)
+    with pytest.raises(Unknown, match="clock"):
+        await market.open(within_s=0.5)
+
+    venue.asked.clear()
+    instrument = await market.instrument(BTC)
+    await market.close()
+
+    assert instrument.symbol == BTC and venue.asked == []
+
+
+async def test_a_key_that_is_refused_is_no_matter_of_patience(venue: FakeVenue, clock: FakeClock) -> None:
+    venue.fail("v1/time", refusing(451, 0, "Service unavailable from a restricted location"))
+    venue.fail("v1/exchangeInfo", hang)
+    market = CcxtMarket("binanceusdm", clock=clock, url=venue.url)
+
+    with pytest.raises(NotAllowed):
+        await market.open(within_s=0.5)
+    await market.close()
+
+
+async def test_the_clock_is_asked_for_seconds_only(market: CcxtMarket, venue: FakeVenue) -> None:
+    venue.fail("v1/time", *[hang] * 9)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+
+    with pytest.raises(Unknown):
+        await market.measure_clock()
+
+    assert loop.time() - started < 5

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.growth import units_at
 from core.journal import Arming, EquityPoint
 from core.risk.arming import (
     OVERRIDE,
@@ -218,3 +219,17 @@ def test_a_stage_that_lost_a_fifth_of_its_cap_may_not_rise_however_large_the_wal
     record = proven(curve=(point(10_000, 1), point(9_980, 2)))
 
     assert any("drawdown 20.0%" in need for need in rise_needs(record))
+
+
+def test_a_transfer_makes_and_hides_no_loss_of_a_stage() -> None:
+    first = point(10_000, 1)
+    paid_in = units_at(point(9_995, 2), D(99_995), D(90_000))
+    paid_out = units_at(point(9_980, 2), D(980), D(-9_000))
+    larger = EquityPoint(ARMED.at + timedelta(days=3), D(99_995), D(0), D(90_000), paid_in)
+    smaller = EquityPoint(ARMED.at + timedelta(days=3), D(980), D(0), D(-9_000), paid_out)
+
+    calm = rise_needs(proven(curve=(first, point(9_995, 2), larger)))
+    lost = rise_needs(proven(curve=(first, smaller)))
+
+    assert not any("drawdown" in need for need in calm)
+    assert any("drawdown 20.0%" in need for need in lost)

@@ -116,7 +116,7 @@ def test_every_gauge_has_its_breaker_and_every_breaker_its_own_words() -> None:
     assert all(each.value is not None for each in readings(whole, some_limits()))
     assert {each.name for each in readings(silent, some_limits()) if each.value is None} == LOSSES
     assert len({each.title for each in TABLE}) == len(TABLE)
-    assert len(fields(Health)) == 11
+    assert len(fields(Health)) == 14
 
 
 @pytest.mark.parametrize("unknown", ["equity", "opening", "ago", "peak"])

@@ -200,3 +200,54 @@ async def test_what_must_be_closed_is_closed_by_the_look_that_said_so() -> None:
     await world.kernel.executor.advance(trade)
 
     assert looks[:2] == [0, 1]
+
+
+async def test_a_cancelled_sender_leaves_no_bare_position_behind() -> None:
+    world, venue, _clock, _sender = await leaving()
+    settling = asyncio.ensure_future(world.kernel.executor.settle_in_flight(5.0))
+    await asyncio.sleep(0)
+    venue.may_answer.set()
+
+    missing = await settling
+
+    assert missing == 0 and not world.is_bare()
+
+
+async def test_the_stop_that_follows_the_answer_is_waited_for_while_it_is_only_being_written_down() -> None:
+    world = await World().open()
+    cleared, executor = await world.cleared(), world.kernel.executor
+    may_write, is_writing = asyncio.Event(), asyncio.Event()
+
+    async def hook(point: str) -> None:
+        intents = await world.intents(Purpose.ENTRY)
+        if point == "journal.intend:before" and intents:
+            is_writing.set()
+            await may_write.wait()
+
+    executor._journal = SlowIntents(world.journal, hook)  # type: ignore[assignment]
+    executor._in_flight._clock = PatientClock(world.clock)  # type: ignore[assignment]
+    entering = asyncio.ensure_future(executor.enter(cleared, None, "owner"))
+    await is_writing.wait()
+    settling = asyncio.ensure_future(executor.settle_in_flight(5.0))
+    await asyncio.sleep(0.01)
+    is_early = settling.done()
+    may_write.set()
+
+    assert not is_early and await settling == 0
+    assert not world.is_bare()
+    await entering
+
+
+class SlowIntents:
+    """A journal that asks before an intention is written."""
+
+    def __init__(self, journal: Any, hook: Any) -> None:
+        self._journal = journal
+        self._hook = hook
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def intend(self, intention: Any, told: Any = ()) -> None:
+        await self._hook("journal.intend:before")
+        await self._journal.intend(intention, told)

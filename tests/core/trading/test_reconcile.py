@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from core.errors import JournalError
 from core.notice import NoticeKind
 from core.sim.venue import SimVenue
 from core.trade import ExitReason, FundingPayment, OrderSide
@@ -253,10 +252,27 @@ async def test_funding_that_was_paid_and_never_booked_is_told() -> None:
     assert len(told) == 1 and "differ by -0.50000000" in told[0] and "funding -0.5000" in told[0]
 
 
-async def test_a_mark_that_cannot_be_read_is_no_mark_of_zero() -> None:
+@pytest.mark.parametrize("text", ['{"wallet": "1000"}', '{"at": "x"}', "no json", "[1]"])
+async def test_a_mark_that_cannot_be_read_is_told_once_and_begun_anew(text: str) -> None:
     stage = await audited()
-    await stage.world.journal.save(f"reconciled:{PAPER}", '{"wallet": "1000"}')
+    await stage.world.journal.save(f"reconciled:{PAPER}", text)
     stage.reconciler = stage.anew()
+    await stage.after(1)
+    stage.world.venue.wallet += 7
+    texts = await stage.after(DAY_S, MINUTES_S)
 
-    with pytest.raises(JournalError, match="mark of the last reconciliation"):
-        await stage.after(1)
+    told = [str(facts["text"]) for facts in await stage.world.facts(NoticeKind.SYSTEM)]
+    assert len([one for one in told if "could not be read" in one]) == 1
+    assert len([one for one in texts if "differ by +7.00000000" in one]) == 1
+
+
+async def test_a_mark_that_cannot_be_read_while_something_is_open_is_not_told_at_every_start() -> None:
+    stage = await audited()
+    await stage.world.journal.save(f"reconciled:{PAPER}", "no json")
+    await stage.world.hold()
+    for _ in range(3):
+        stage.reconciler = stage.anew()
+        await stage.after(5)
+
+    told = [str(facts["text"]) for facts in await stage.world.facts(NoticeKind.SYSTEM)]
+    assert len([one for one in told if "could not be read" in one]) == 1
