@@ -4,7 +4,7 @@ Laws:
 - ccxt is imported on first use, in a thread: it takes most of a second.
 - Where a URL is given, no REST address keeps a host of its own.
 - ccxt neither retries nor throttles nor speaks: tries, budget and log lines are ours. Its logger never goes
-  below INFO, because at DEBUG it prints headers with keys.
+  below WARNING: at DEBUG it prints headers with keys.
 - The connections are ours, so closing leaves none behind.
 """
 
@@ -136,9 +136,9 @@ def _configured(client_class: Any, access: Access) -> Any:
 
 
 def _hush(logger: logging.Logger) -> None:
-    """Never below INFO, whatever the root is set to later; what was made quieter itself stays so."""
-    if logger.level < logging.INFO:
-        logger.setLevel(logging.INFO)
+    """Never below WARNING, whatever the root is set to later; what was made quieter itself stays so."""
+    if logger.level < logging.WARNING:
+        logger.setLevel(logging.WARNING)
 
 
 def contained(rounding: Callable[..., str]) -> Callable[..., str]:

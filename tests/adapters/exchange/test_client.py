@@ -93,7 +93,7 @@ async def test_ccxt_neither_retries_nor_throttles_nor_chats() -> None:
     assert not client.verbose
     assert client.options["maxRetriesOnFailure"] == 0
     assert not client.has["fetchCurrencies"]
-    assert client.logger.getEffectiveLevel() == logging.INFO
+    assert client.logger.getEffectiveLevel() == logging.WARNING
 
 
 def test_keys_are_not_in_the_text_of_an_access() -> None:
