@@ -30,7 +30,7 @@ check: $(VENV)/.installed-dev ## Format, lint, types and tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 format: $(VENV)/.installed-dev ## Format the code and mend what lint can mend
 	$(PY) -m ruff format .

@@ -36,6 +36,10 @@ def _run(command: str | None, options: argparse.Namespace) -> int:
             from bot.cli.console import run_console
 
             return run_console(env, command)
+        case "replay":
+            from bot.cli.replay import run_replay
+
+            return run_replay(options)
         case _:
             from bot.cli.run import run_bot
 

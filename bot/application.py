@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.assembly import Parts, compose, web_server
+from bot.assembly_probe import tell_of_models
 from bot.checkup import unsizeable_now
 from bot.instance import LOCK_NAME, LockFile, place_name, process_name, token_lock
 from bot.logs import ErrorCounter
@@ -108,11 +109,12 @@ class Application:
         await self._start_chat(parts, self.chat)
 
     async def _start_chat(self, parts: Parts, chat: Chat) -> None:
-        """Raises `NotAllowed` where Telegram refuses the bot and nothing is open; what is open is guarded."""
+        """Raises `NotAllowed` where Telegram refuses the bot; only what is open on a live account is guarded
+        without a chat: at a paper account's start the sentence about its settings is worth more."""
         try:
             await chat.start()
         except NotAllowed as error:
-            if not await parts.kernel.keeper.open_trades():
+            if parts.live is None or not await parts.kernel.keeper.open_trades():
                 raise
             log.error("telegram refuses the bot, guarding goes on without a chat: %s", error)
             parts.kernel.gate.close("chat", f"Telegram refuses the bot: {error}; mend it and restart")
@@ -142,8 +144,7 @@ class Application:
             await self.chat.stop(DRAIN_S)
         if self.web is not None:
             await self.web.stop()
-        for model in parts.models:
-            await model.close()
+        await asyncio.gather(*(model.close() for model in parts.models))
         if parts.streams is not None:
             await parts.streams.close()
         if parts.live is not None:
@@ -271,6 +272,9 @@ class Application:
 
 
 async def _warm_up(parts: Parts) -> None:
-    """Loads the advisers' libraries before the first question needs them."""
+    """Loads the advisers' libraries before the first question needs them, and looks their models up."""
     for model in parts.models:
         await model.prepare()
+    with contextlib.suppress(PerpilotError):
+        await tell_of_models(parts.models, parts.journal, parts.stage.clock)
+    parts.late.wake("outbox")

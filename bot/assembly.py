@@ -13,20 +13,28 @@ from aiohttp import web
 
 from bot import __version__
 from bot.account_desk import AccountDesk
+from bot.advice_desk import AdviceDesk
+from bot.assembly_advice import PRICES_TOLD
 from bot.assembly_base import Base, close_base, open_base, teller
 from bot.assembly_core import Core, build_core
 from bot.assembly_live import LiveSide, exchange_health
+from bot.assembly_mood import add_mood_loop
+from bot.assembly_record import keep_record
+from bot.assembly_replay import code_version, read_answer
 from bot.assembly_streams import LiveStreams
 from bot.book import SettingsBook
 from bot.buttons import JournalButtons
 from bot.console import status_text
-from bot.desk import Reach, TradingDesk
+from bot.desk import TradingDesk
+from bot.desk_reach import Reach
 from bot.health import HealthBoard
 from bot.house import House, console_commands
 from bot.instance import place_name
 from bot.late import Late
 from bot.loops import Passes, add_loops
 from bot.readiness import ReadinessDesk
+from bot.record_keeper import RecordKeeper
+from bot.replay_desk import ReplayDesk
 from bot.reports import Reports
 from bot.risk_report import RiskReport
 from bot.settings import Settings
@@ -107,7 +115,8 @@ async def _compose(base: Base, left_out: list[str], errors_today: Callable[[], i
     streams = _streams(base, late, book)
     readiness = _readiness(base, core, late)
     starts = Starts(journal, stage.clock, kernel.gate)
-    desk = _desk(base, core, board, readiness, late, starts)
+    record = keep_record(base, book, supervisor)
+    desk = _desk(base, core, board, readiness, late, starts, record)
     vitals = _vitals(journal, stage, supervisor, base.database, errors_today, late, readiness)
     house = House(
         journal,
@@ -144,13 +153,24 @@ async def _compose(base: Base, left_out: list[str], errors_today: Callable[[], i
         late=late,
     )
     _connect(parts)
+    if core.moods is not None:
+        board.unheard = core.moods.missing
+        add_mood_loop(supervisor, core.moods, stage.speed)
     return parts
 
 
 def _desk(
-    base: Base, core: Core, board: StatusBoard, readiness: ReadinessDesk, late: Late, starts: Starts
+    base: Base,
+    core: Core,
+    board: StatusBoard,
+    readiness: ReadinessDesk,
+    late: Late,
+    starts: Starts,
+    record: RecordKeeper,
 ) -> TradingDesk:
     kernel, book, clock, live = core.kernel, core.book, base.stage.clock, base.live
+    again = ReplayDesk(base.journal, read_answer, code_version())
+    advice = AdviceDesk(base.journal, clock, base.stage.account, book, PRICES_TOLD, record, again)
     reach = Reach(
         reports=Reports(base.journal, base.market, clock, base.stage.account),
         board=board,
@@ -164,6 +184,9 @@ def _desk(
         account=AccountDesk(kernel, core.venue, base.journal, clock),
         mend_account=live.mend_account if live is not None else _nothing_to_mend,
         forgive=starts.forgive,
+        models=advice.models,
+        costs=advice.costs,
+        replay=advice.replay,
     )
     return TradingDesk(kernel, base.journal, clock, reach, base.stage.account)
 

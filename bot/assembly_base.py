@@ -91,6 +91,7 @@ async def open_account(base: Base) -> AccountState:
         settings.initial_capital if live is None else await _opening_wallet(journal, stage.account, live)
     )
     state = await journal.open_account(stage.account, stage.is_paper, capital, settings.trading_mode, now)
+    await journal.begin_chain(stage.account)
     asked = chat_changes(await journal.setting_changes(stage.account)).get("TRADING_MODE")
     wanted = Mode(asked) if asked is not None else settings.trading_mode
     if state.mode is wanted:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.arming import LiveArming
+from bot.assembly_advice import entries_closed, open_purse, price_book, staged_panel
 from bot.assembly_base import Base, open_account, teller
+from bot.assembly_mood import build_moods
+from bot.assembly_replay import code_version
 from bot.book import SettingsBook
-from bot.limits import limits_of
 from bot.settings import Settings
-from bot.stage import Stage
-from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
+from core.adapters.advisers.asking import ModelAdviser
 from core.adapters.advisers.build import AdviserAccess, build_advisers
 from core.adapters.advisers.capabilities import Provider
-from core.advice.panel import ParallelPanel
+from core.adapters.advisers.line import AdviserLimits, Around
+from core.advice.mood_keeping import MoodKeeper
 from core.advice.rules import RulesAdviser
 from core.journal import AccountState
 from core.opinion import Decider, Features
@@ -27,7 +29,6 @@ from core.sim.venue import SimVenue
 from core.trading.decide import trade_terms
 from core.trading.kernel import Kernel, Ports, build_kernel
 from core.trading.perbar import PerBarMarket
-from db.journal import SqlJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Core:
     kernel: Kernel
     arming: LiveArming | None
     """None on paper."""
+    moods: MoodKeeper | None = None
+    """None where no source of news or mood is configured."""
 
 
 async def build_core(base: Base) -> Core:
@@ -50,21 +53,27 @@ async def build_core(base: Base) -> Core:
     settings, stage, journal, market, live = base.settings, base.stage, base.journal, base.market, base.live
     state = await open_account(base)
     venue, feed = _venue(base, state.initial_capital)
-    models = _models(settings, journal, stage)
-    deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
-    panel = ParallelPanel(_panel(settings, models), stage.clock, deadline_s)
     book = SettingsBook(settings, journal, market, stage.clock, stage.account)
+    purse, prices = open_purse(base, book), price_book(settings)
+    models = _models(settings, Around(journal, stage.clock, purse, _adviser_limits(settings), prices))
+    deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
+    asked = _panel(settings, models, book)
+    panel = staged_panel(asked, models, prices, stage.clock, deadline_s, book.rules)
     scanned, guarded = PerBarMarket(market, stage.clock), market.guarding()
-    ports = Ports(scanned, guarded, venue, panel, journal, stage.clock, in_thread, stage.account)
+    moods = build_moods(base, models, prices, book)
+    account, version = stage.account, code_version()
+    ports = Ports(scanned, guarded, venue, panel, journal, stage.clock, in_thread, account, moods, version)
     if live is None:
         kernel = build_kernel(ports, book.rules, book.course)
-        return Core(state, venue, feed, models, panel.names, book, kernel, None)
+        purse.watch(entries_closed(kernel))
+        return Core(state, venue, feed, models, panel.names, book, kernel, None, moods)
     arming = LiveArming(journal, stage.account, lambda: book.settings.live_capital_cap, live.marks)
     kernel = build_kernel(ports, book.rules, book.course, arming.capital)
     arming.hold(kernel.gate)
     await arming.read()
+    purse.watch(entries_closed(kernel))
     live.watch_over(kernel.gate, arming.overrides_unknown_key, lambda: arming.is_for_another, teller(journal))
-    return Core(state, venue, feed, models, panel.names, book, kernel, arming)
+    return Core(state, venue, feed, models, panel.names, book, kernel, arming, moods)
 
 
 def _venue(base: Base, deposit: Decimal) -> tuple[Venue, PriceFeed | None]:
@@ -75,27 +84,31 @@ def _venue(base: Base, deposit: Decimal) -> tuple[Venue, PriceFeed | None]:
     return venue, PriceFeed(venue, prices, stage.clock)
 
 
-def _models(settings: Settings, journal: SqlJournal, stage: Stage) -> tuple[ModelAdviser, ...]:
+def _models(settings: Settings, around: Around) -> tuple[ModelAdviser, ...]:
     """Those with a key."""
-    accesses = [_access(settings, name) for name in settings.advisers]
-    limits = AdviserLimits(
+    return build_advisers([access_of(settings, name) for name in settings.advisers], around)
+
+
+def _adviser_limits(settings: Settings) -> AdviserLimits:
+    return AdviserLimits(
         timeout_s=float(settings.ai_timeout_seconds),
         tries=settings.ai_max_retries,
         cache_s=float(settings.ai_cache_seconds),
+        rest_s=settings.ai_rest_minutes * 60.0,
     )
-    return build_advisers(accesses, journal, stage.clock, limits)
 
 
-def _panel(settings: Settings, models: tuple[ModelAdviser, ...]) -> tuple[Adviser, ...]:
+def _panel(settings: Settings, models: tuple[ModelAdviser, ...], book: SettingsBook) -> tuple[Adviser, ...]:
     """With the rule-based adviser where it decides, or where nobody else is there."""
     if settings.decider is not Decider.RULES and models:
         return models
-    return (*models, RulesAdviser(trade_terms(limits_of(settings))))
+    return (*models, RulesAdviser(lambda: trade_terms(book.rules().limits)))
 
 
-def _access(settings: Settings, name: str) -> AdviserAccess:
+def access_of(settings: Settings, name: str) -> AdviserAccess:
     values = {key: getattr(settings, f"{name}_{key}") for key in ("api_key", "model", "base_url")}
-    return AdviserAccess(Provider(name), **values)
+    stated = getattr(settings, f"{name}_capabilities")
+    return AdviserAccess(Provider(name), **values, dialect={} if stated is None else stated.fields)
 
 
 _COMPUTING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")

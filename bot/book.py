@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from bot.adviser_roles import auto_barred, role_choices, role_effect, role_refusal, takes_a_brake_off
 from bot.limits import flag_limits_of, limits_of
 from bot.settings import Settings, SettingsError, spec_of, with_chat_change
 from bot.settings_spec import SECTIONS
+from core.adviser_record import NO_STANDING, Standing
 from core.desk import ProposedChange, SettingView
 from core.journal import HouseJournal, SettingChange
-from core.opinion import Decider
 from core.ports import Clock, Market
 from core.risk.limits import BreakerLimits, Limits, Policy
 from core.trading.decide import Rules
@@ -29,12 +30,14 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "POSITION_COOLDOWN_MINUTES": ("0", "30", "60", "240"),
     "APPROVAL_TIMEOUT_SECONDS": ("120", "300", "600"),
     "ALLOW_VOLATILE": ("true", "false"),
+    "AI_DAILY_BUDGET_USD": ("0.25", "0.5", "1", "2"),
     "TARGETS": ("1.5:0.5,3:0.5", "1.5:0.34,2.5:0.33,4:0.33", "2:1"),
     "BREAK_EVEN_AFTER": ("0", "1", "2"),
     "TRAILING_ATR": ("0", "2", "2.5", "3.5"),
     "TRAILING_ARM_R": ("0.5", "1", "1.5"),
     "TIME_STOP_HOURS": ("24", "48", "72", "0"),
     "EXIT_OPINION": ("true", "false"),
+    **role_choices(),
     **dict.fromkeys((f"{name.upper()}_POLICY" for name, _ in BreakerLimits().policies), tuple(Policy)),
 }
 """Values offered as buttons; any other allowed one can be typed."""
@@ -50,6 +53,8 @@ class SettingsBook:
         self._clock = clock
         self._account = account
         self._changing = asyncio.Lock()
+        self.standing: Callable[[], Standing] = lambda: NO_STANDING
+        """What the advisers' record supports now."""
 
     @property
     def settings(self) -> Settings:
@@ -57,7 +62,8 @@ class SettingsBook:
 
     def rules(self) -> Rules:
         settings = self._settings
-        return Rules(limits_of(settings), flag_limits_of(settings), settings.decider)
+        flags, standing = flag_limits_of(settings), self.standing()
+        return Rules(limits_of(settings), flags, settings.decider, settings.roles, standing)
 
     async def course(self) -> Course:
         return Course(
@@ -102,7 +108,10 @@ class SettingsBook:
         if old == new:
             note = changed.notes.get(name, f"{name} is {old} already")
             return ProposedChange(name, old, new, "", raises_risk=False, refusal=note)
-        effect = _effect(limits_of(self._settings), limits_of(changed), equity)
+        if refusal := role_refusal(name, self._settings, changed):
+            return ProposedChange(name, old, new, "", raises_risk=False, refusal=refusal)
+        effect = role_effect(name, self._settings, changed)
+        effect = effect or _effect(limits_of(self._settings), limits_of(changed), equity)
         return ProposedChange(name, old, new, effect, raises_risk=_raises(name, self._settings, changed))
 
     async def change(self, name: str, text: str, by: str) -> ProposedChange:
@@ -118,15 +127,6 @@ class SettingsBook:
             return proposed
 
 
-def auto_barred(settings: Settings) -> str:
-    """Why `auto` would not trade; empty when it would."""
-    if settings.decider is Decider.AI:
-        return "" if len(settings.advisers) >= 2 else "auto needs two advisers, and fewer have a key"
-    if settings.is_decider_explicit:
-        return ""
-    return "auto trades on rules only where DECIDER=rules was set explicitly"
-
-
 def chat_changes(changes: tuple[SettingChange, ...]) -> dict[str, str]:
     """Name → text typed, for `load_settings`."""
     return {change.name: change.new for change in changes}
@@ -135,7 +135,7 @@ def chat_changes(changes: tuple[SettingChange, ...]) -> dict[str, str]:
 def _raises(name: str, old: Settings, new: Settings) -> bool:
     spec = spec_of(name)
     if spec.stricter is None:
-        return False
+        return takes_a_brake_off(name, old, new)
     before, after = getattr(old, spec.attribute), getattr(new, spec.attribute)
     return bool(before != after and spec.strictest(before, after) == before)
 

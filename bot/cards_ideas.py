@@ -9,13 +9,25 @@ from typing import Any, TypeVar
 
 from bot.cards import Block, Card, bold, card, esc, folded, italic, lines
 from bot.cards_gates import funnel_lines, gates_block
+from bot.cards_judgement import (
+    answer_line,
+    answer_lines,
+    caution_lines,
+    chance_line,
+    opinion_block,
+    replay_line,
+    silence_line,
+    verdict_line,
+)
+from bot.cards_mood import mood_lines
 from bot.cards_numbers import badge, cost, gain, level, moment, people, percent, price, quantity, ratio, usdt
 from bot.cards_status import side_word, unsizeable_lines
 from core.codec import from_plain
 from core.desk import Analysis, ScanProgress, ScanReport
 from core.journal import Approval, ApprovalState, DecisionRecord
 from core.market import coin
-from core.opinion import Abstention, Decider, Features, Flags, Opinion, Stance, Verdict
+from core.mood import Mood
+from core.opinion import Abstention, Features, Flags, Opinion, Verdict
 from core.plan import Cleared, Plan, Reason, Refused
 from core.trading.exit_opinion import GATE as EXIT_GATE
 
@@ -23,8 +35,6 @@ T = TypeVar("T")
 
 FLAGS_GATE = "flags"
 """Its reasons are the flags themselves."""
-
-STANCE_MARKS = {Stance.LONG: "🟢", Stance.SHORT: "🔴", Stance.HOLD: "⚪"}
 
 OUTCOMES = {
     ApprovalState.OPEN: "⏳ Waiting for your answer",
@@ -120,35 +130,22 @@ def _judgement(plan: Plan) -> list[Block]:
     if plan.verdict is None:
         return []
     verdict = plan.verdict
-    votes = [vote_line(opinion) for opinion in verdict.opinions]
-    votes += [silence_line(abstention) for abstention in verdict.abstentions]
     reasons = [
         f"{bold(opinion.adviser)}: {esc('; '.join(opinion.reasons), 600)}"
         for opinion in verdict.opinions
         if opinion.reasons
     ]
     return [
-        lines(verdict_line(verdict), *votes),
-        folded([*(f"• {esc(text)}" for text in verdict.reasons), *reasons], is_optional=True),
+        lines(verdict_line(verdict), *answer_lines(verdict), chance_line(plan.chance)),
+        folded(
+            [
+                *(f"• {esc(text)}" for text in verdict.reasons),
+                *reasons,
+                *filter(None, [replay_line(plan.decision_id)]),
+            ],
+            is_optional=True,
+        ),
     ]
-
-
-def verdict_line(verdict: Verdict) -> str:
-    whose = "Rules decide" if verdict.decider is Decider.RULES else "Advisers"
-    alone = " · ⚠️ one adviser only" if verdict.is_single else ""
-    return f"{whose}: <b>{verdict.stance.value}</b>, confidence {percent(verdict.confidence, 0)}{alone}"
-
-
-def vote_line(opinion: Opinion) -> str:
-    cached = " · from cache" if opinion.is_cached else ""
-    return (
-        f"{STANCE_MARKS[opinion.stance]} {esc(opinion.adviser, 40)}: {opinion.stance.value}"
-        f" {percent(opinion.confidence, 0)}{cached}"
-    )
-
-
-def silence_line(abstention: Abstention) -> str:
-    return f"▫️ {esc(abstention.adviser, 40)}: no answer ({abstention.why.value.replace('_', ' ')})"
 
 
 def why_of_plan(approval: Approval) -> Card:
@@ -158,10 +155,11 @@ def why_of_plan(approval: Approval) -> Card:
     return card(
         lines(f"<b>Why {esc(coin(plan.symbol))} {side_word(plan.side)}</b>"),
         lines(*_score_lines(plan)),
-        lines(*(f"• {esc(text)}" for text in verdict.reasons)) if verdict else None,
-        *(_opinion_block(opinion) for opinion in opinions),
+        lines(*(f"• {esc(text)}" for text in verdict.reasons), *caution_lines(verdict)) if verdict else None,
+        *(opinion_block(opinion) for opinion in opinions),
         lines(*(silence_line(one) for one in verdict.abstentions)) if verdict else None,
         lines("Nobody was asked: this is your own idea.") if verdict is None else None,
+        lines(chance_line(plan.chance), replay_line(plan.decision_id if verdict else "")),
     )
 
 
@@ -174,22 +172,15 @@ def _score_lines(plan: Plan) -> list[str]:
     ]
 
 
-def _opinion_block(opinion: Opinion) -> Block:
-    return folded(
-        [
-            vote_line(opinion) + f" · {esc(opinion.model, 60)}",
-            *(f"+ {esc(text)}" for text in opinion.reasons),
-            *(f"= {esc(text)}" for text in opinion.evidence),
-            f"Wrong if: {esc(opinion.invalidation)}" if opinion.invalidation else "",
-        ]
-    )
-
-
 def analysis_progress(symbol: str, heard: Sequence[Opinion | Abstention]) -> Card:
-    answers = [vote_line(one) if isinstance(one, Opinion) else silence_line(one) for one in heard]
-    return card(
-        lines(f"🔬 <b>{esc(coin(symbol))}</b>: reading candles, asking the advisers …"), lines(*answers)
-    )
+    head = f"🔬 <b>{esc(coin(symbol))}</b>: reading candles, asking the advisers …"
+    return card(lines(head), lines(*(answer_line(one) for one in heard)))
+
+
+def analysis_stopped(symbol: str, heard: Sequence[Opinion | Abstention]) -> Card:
+    """Ended by the person: what was heard until then, and no verdict."""
+    head = f"⏹ <b>{esc(coin(symbol))}</b>: stopped by you, nobody is asked any more."
+    return card(lines(head), lines(*(answer_line(one) for one in heard)), lines("Nothing was traded."))
 
 
 def analysis_card(analysis: Analysis, where: str) -> Card:
@@ -199,12 +190,13 @@ def analysis_card(analysis: Analysis, where: str) -> Card:
         lines(f"🔬 <b>{esc(coin(decision.symbol))}</b> · {moment(decision.at)} · {where}"),
         _features(decision.features),
         flags_block(decision.flags, decision.features is not None),
-        *(_opinion_block(opinion) for opinion in analysis.opinions),
+        lines(*mood_lines(decision.mood)),
+        *(opinion_block(opinion) for opinion in analysis.opinions),
         lines(*(silence_line(one) for one in analysis.abstentions)),
-        lines(verdict_line(decision.verdict)) if decision.verdict else None,
+        lines(verdict_line(decision.verdict), *caution_lines(decision.verdict)) if decision.verdict else None,
         *_outcome(decision.outcome),
         lines(*(esc(term) for term in analysis.terms)),
-        lines("Nothing was traded."),
+        lines("Nothing was traded.", replay_line(decision.id)),
     )
 
 
@@ -215,6 +207,7 @@ def _outcome(outcome: Any) -> list[Block]:
             lines("✅ <b>The plan it would make</b>", plan_title(plan)),
             plan_numbers(plan),
             plan_money(plan),
+            lines(chance_line(plan.chance)),
         ]
     if isinstance(outcome, Refused):
         plan = outcome.plan
@@ -223,6 +216,7 @@ def _outcome(outcome: Any) -> list[Block]:
             lines("The plan was", plan_title(plan)),
             plan_numbers(plan),
             plan_money(plan),
+            lines(chance_line(plan.chance)),
         ]
     return [lines(f"🖐 <b>No trade</b>, ended at: {esc(outcome.gate)}", *reason_lines(outcome.reasons))]
 
@@ -299,7 +293,7 @@ def funnel_block(funnel: Mapping[str, int]) -> Block:
 def _ranked(record: DecisionRecord) -> str:
     mark = "✅" if record.gate == "cleared" else "▫️"
     score = f" · {record.score:.0f}/100" if record.score is not None else ""
-    reason = f": {esc(record.reasons[0], 120)}" if record.reasons else ""
+    reason = f": {esc(people(record.reasons[0]), 120)}" if record.reasons else ""
     name = f"<b>{esc(coin(record.symbol))}</b> {esc(record.stance, 20)}"
     return f"{mark} {name}{score} · {esc(record.gate, 30)}{reason}"
 
@@ -317,15 +311,21 @@ def why_card(report: ScanReport) -> Card:
 def why_symbol_card(record: DecisionRecord) -> Card:
     """One decision with what it stood on, as far as the journal kept it."""
     flags, verdict = _kept(Flags, record, "flags"), _kept(Verdict, record, "verdict")
-    votes = [vote_line(one) for one in verdict.opinions] if verdict else []
-    silent = [silence_line(one) for one in verdict.abstentions] if verdict else []
-    said = [f"• {esc(text)}" for text in verdict.reasons] if verdict else []
+    plan, mood = _kept(Plan, record, "plan"), _kept(Mood, record, "mood")
     return card(
         lines(f"<b>Why {esc(coin(record.symbol))}</b> · {moment(record.at, True)}"),
         _decision_block(replace(record, reasons=()) if flags and record.gate == FLAGS_GATE else record),
         flags_block(flags) if flags and record.gate != EXIT_GATE else None,  # no flag ends a position
-        lines(verdict_line(verdict), *votes, *silent, *said) if verdict else None,
+        lines(*mood_lines(mood)) if mood else None,
+        _judged(verdict, record.reasons) if verdict else None,
+        lines(chance_line(plan.chance if plan else None), replay_line(record.id)),
     )
+
+
+def _judged(verdict: Verdict, told: Sequence[str]) -> Block:
+    """`told`: reasons that stand above it already."""
+    said = [f"• {esc(text)}" for text in verdict.reasons if text not in told]
+    return lines(verdict_line(verdict), *answer_lines(verdict), *said, *caution_lines(verdict))
 
 
 def _kept(kind: type[T], record: DecisionRecord, name: str) -> T | None:
@@ -346,6 +346,6 @@ def _decision_block(record: DecisionRecord) -> Block:
     ended = f"{name} ended at {esc(record.gate)} ({esc(record.stance, 20)})"
     return lines(
         f"{name}: the advisers were asked about the open position" if record.gate == EXIT_GATE else ended,
-        *(f"• {esc(reason)}" for reason in record.reasons),
+        *(f"• {esc(people(reason))}" for reason in record.reasons),
         *(_score_lines(plan) if plan else []),
     )

@@ -15,6 +15,7 @@ from bot.cards_numbers import (
     badge,
     coins,
     cost,
+    dollars,
     gain,
     light,
     people,
@@ -230,6 +231,18 @@ def _ai_degraded(facts: Facts, where: str) -> Card:
     return card(lines(f"🤖 <b>Advisers are degraded</b>: {esc(facts['answered'])} answered", *silent))
 
 
+def _budget_reached(facts: Facts, where: str) -> Card:
+    budget, left = Decimal(facts["budget"]), Decimal(facts["left"])
+    return card(
+        lines(
+            f"💸 <b>The advisers' budget of today is used up</b> · {where}",
+            f"{dollars(budget)} a day, {dollars(left)} left: too little for what was to be asked.",
+            "Until 00:00 UTC at most cheaper models are asked. "
+            "Open positions stay guarded. /costs shows more.",
+        )
+    )
+
+
 def _system(facts: Facts, where: str) -> Card:
     return card(lines(f"🔧 {esc(people(str(facts['text'])), 1500)}"))
 
@@ -272,6 +285,7 @@ _RENDERERS: dict[NoticeKind, Callable[[Facts, str], Card]] = {
     NoticeKind.BREAKER_TRIPPED: _breaker_tripped,
     NoticeKind.BREAKER_CLEARED: _breaker_cleared,
     NoticeKind.AI_DEGRADED: _ai_degraded,
+    NoticeKind.BUDGET_REACHED: _budget_reached,
     NoticeKind.SYSTEM: _system,
     NoticeKind.SUMMARY: _summary,
 }

@@ -135,9 +135,16 @@ def _scanning(view: StatusView) -> Block:
     return lines(
         f"Last scan {moment(last.ended_at) if last else 'not yet'}{passed}"
         f" · next {moment(view.next_scan_at) if view.next_scan_at else 'not planned'}",
-        f"Judging: {esc(view.decider)} · advisers: {esc(', '.join(view.advisers) or 'none')}",
+        f"Judging: {esc(view.decider)} · advisers: {esc(', '.join(_advisers(view)) or 'none')}",
+        f"📰 Nothing known of: {esc(', '.join(view.unheard), 200)}" if view.unheard else None,
         f"Open ideas waiting for a tap: {view.open_cards}" if view.open_cards else None,
     )
+
+
+def _advisers(view: StatusView) -> list[str]:
+    """Each with its role where that is not voting, and with its silence."""
+    notes = view.adviser_notes
+    return [f"{name} ({notes[name]})" if name in notes else name for name in view.advisers]
 
 
 def _guards(view: StatusView) -> Block:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.cards_models import Panel
 from core.desk import Bar
 from core.errors import PerpilotError
 from core.growth import CurvePoint
@@ -47,6 +48,7 @@ MAX_POINTS = 5_000
 MAX_LINES = 20
 MAX_RISK_BARS = 14
 """As many as stay readable on a phone."""
+MAX_PANELS = 4
 MAX_TEXT = 120
 MAX_PICTURE_BYTES = 8_000_000
 """Telegram takes photos of up to 10 MB."""
@@ -117,6 +119,18 @@ class ChartWorker:
             for bar in bars[:MAX_RISK_BARS]
         ]
         header = {"kind": "risk", "title": _short(title), "subtitle": _short(subtitle), "bars": shown}
+        return await self._draw(header, np.empty((0, 1)))
+
+    async def models_png(self, panels: Sequence[Panel], title: str, subtitle: str) -> bytes:
+        """What each adviser stated against what came true, at most `MAX_PANELS`.
+
+        Raises `ChartUnavailable`.
+        """
+        shown = [
+            (_short(name), _short(words), [tuple(map(float, point)) for point in points])
+            for name, words, points in panels[:MAX_PANELS]
+        ]
+        header = {"kind": "models", "title": _short(title), "subtitle": _short(subtitle), "panels": shown}
         return await self._draw(header, np.empty((0, 1)))
 
     async def close(self) -> None:

@@ -47,6 +47,14 @@ def draw(header: dict[str, Any], body: bytes) -> bytes:
 
         bars = [Bar(*bar) for bar in header["bars"]]
         return risk_png(bars, header["title"], header["subtitle"])
+    if header["kind"] == "models":
+        from bot.charts_models import Panel, Point, models_png
+
+        panels = [
+            Panel(name, words, tuple(Point(*numbers) for numbers in points))
+            for name, words, points in header["panels"]
+        ]
+        return models_png(panels, header["title"], header["subtitle"])
     from bot.charts_candles import Line, candles_png
 
     lines = [Line(label, float(price), role) for label, price, role in header["lines"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import doctor
 from bot.assembly import Parts
+from bot.assembly_probe import model_lines
 from core.desk import DoctorLine
 from core.errors import PerpilotError
 from core.trading.screen import unsizeable
@@ -13,6 +14,8 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
     """Every line; nothing is changed."""
     settings = parts.book.settings
     lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
+    lines += await model_lines(parts.models, parts.stage.clock.now())
+    lines += doctor.mood_lines(settings, parts.board.unheard())
     lines.append(await doctor.probe("database", lambda: _database(parts), "check DATABASE_URL"))
     lines.append(await doctor.probe("exchange", lambda: _exchange(parts), "check EXCHANGE and the network"))
     lines.append(doctor.skew_line(parts.market.clock_offset_s))
@@ -31,6 +34,7 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
         return tuple(lines)
     lines += await doctor.symbol_lines(symbols, parts.market, settings, equity, uncapped)
     lines.append(doctor.profit_line(settings, equity))
+    lines += doctor.budget_lines(settings, equity)
     return tuple(lines)
 
 

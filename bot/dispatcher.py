@@ -16,11 +16,15 @@ from handlers.background import Background
 from handlers.breakers import BREAKERS_ACTIONS, breakers_router
 from handlers.closing import CLOSING_ACTIONS, closing_router
 from handlers.commands import menu, viewer_may
+from handlers.costs import costs_router
+from handlers.drafts import Drafts, drafts_router
 from handlers.foreign import FOREIGN_ACTIONS, foreign_router
 from handlers.ideas import IDEAS_ACTIONS, ideas_router
 from handlers.machine import machine_router
+from handlers.models import models_router
 from handlers.pictures import Pictures
 from handlers.readiness import readiness_router
+from handlers.replay import replay_router
 from handlers.results import results_router
 from handlers.risk import risk_router
 from handlers.scanning import scanning_router
@@ -72,6 +76,7 @@ def build_switchboard(
         buttons=buttons,
         pictures=pictures,
         background=background,
+        drafts=Drafts(),
         office=Office(desk, buttons, background),
         disable_fsm=True,
     )
@@ -88,12 +93,16 @@ def build_switchboard(
         analysis_router(),
         results_router(),
         account_router(),
+        costs_router(),
+        models_router(),
+        replay_router(),
         risk_router(),
         readiness_router(),
         settings_router(),
         breakers_router(),
         ideas_router(),
         machine_router(),
+        drafts_router(),
         taps_router(ACTIONS),
         unknown_router(),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
-from bot.book import auto_barred
+from bot.adviser_roles import auto_barred, roles_in_words
 from bot.limits import limits_of
 from bot.settings import Settings
 from core.desk import DoctorLine
@@ -18,6 +18,8 @@ from core.trading.screen import unsizeable
 
 MAX_SKEW_S = 1.0
 """Beyond this entries would be refused by venues that check timestamps."""
+BUDGET_DAYS, BUDGET_SHARE = 30, Decimal("0.10")
+"""Of the capital, what a month of advisers may cost without a warning."""
 
 
 async def probe(
@@ -42,7 +44,7 @@ def settings_lines(settings: Settings) -> list[DoctorLine]:
 
 
 def adviser_lines(settings: Settings) -> list[DoctorLine]:
-    names = ", ".join(settings.advisers) or "none"
+    names = roles_in_words(settings)
     lines = [DoctorLine(True, False, "advisers", f"keys for: {names}; decider {settings.decider}")]
     barred = auto_barred(settings)
     if barred:
@@ -53,6 +55,37 @@ def adviser_lines(settings: Settings) -> list[DoctorLine]:
         text = "a key for Grok is given, but ENABLE_GROK is false: Grok does not vote"
         lines.append(DoctorLine(False, False, "advisers", text, "ENABLE_GROK=true"))
     return lines
+
+
+def mood_lines(settings: Settings, unheard: Sequence[str]) -> list[DoctorLine]:
+    """`unheard`: sources of which nothing is known now; nothing where none is configured."""
+    feeds = (*(settings.news_feeds or ()), *(settings.social_feeds or ()))
+    if not (feeds or settings.fear_greed_url):
+        return []
+    if not unheard:
+        return [DoctorLine(True, False, "news", "every configured source of news and mood is known")]
+    text = f"nothing is known of {', '.join(unheard)}: trading goes on without it, decisions name it"
+    return [
+        DoctorLine(False, False, "news", text, "check NEWS_FEEDS, SOCIAL_FEEDS, FEAR_GREED_URL, NEWS_READER")
+    ]
+
+
+def budget_lines(settings: Settings, capital: Decimal) -> list[DoctorLine]:
+    """What a month of advisers may cost beside what there is to earn it with; nothing without advisers."""
+    if not settings.advisers:
+        return []
+    budget = settings.ai_daily_budget_usd
+    if budget == 0:
+        mend = "AI_DAILY_BUDGET_USD=0.50"
+        return [DoctorLine(False, False, "advisers", "AI_DAILY_BUDGET_USD is 0: no model is asked", mend)]
+    month = budget * BUDGET_DAYS
+    text = f"30 days of AI_DAILY_BUDGET_USD {budget} are {month:.2f} USD"
+    if capital > 0 and month <= capital * BUDGET_SHARE:
+        text += f", {month / capital:.1%} of the capital {capital}"
+        return [DoctorLine(True, False, "advisers", text)]
+    most = (capital * BUDGET_SHARE / BUDGET_DAYS).quantize(Decimal("0.01"), ROUND_FLOOR)
+    text += f", more than {BUDGET_SHARE:.0%} of the capital {capital}: trading has to earn that first"
+    return [DoctorLine(False, False, "advisers", text, f"AI_DAILY_BUDGET_USD={most}, or more capital")]
 
 
 async def symbol_lines(

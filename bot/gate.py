@@ -1,8 +1,8 @@
 """The one gate in front of every update of every kind.
 
 Laws:
-- Deny by default: only messages and taps pass, only from people named in the settings, only in the owner's
-  chat or in private. An empty list of owners means nobody.
+- Deny by default: only messages, taps and the stop of a draft pass, only from people named in the settings,
+  only in the owner's chat or in private. An empty list of owners means nobody.
 - Owners act, viewers look, strangers get one refusal each and then silence.
 - Edited, forwarded, automatic and anonymous messages are not commands.
 - An update is handled once, however often it is delivered. Where that cannot be known, looking is allowed
@@ -123,6 +123,8 @@ class Gate(BaseMiddleware):
                 await self._message(handler, event, event.message, data)
             elif event.callback_query is not None:
                 await self._tap(handler, event, event.callback_query, data)
+            elif event.stopped_message_generation is not None:
+                await self._stop(handler, event, event.stopped_message_generation.chat, data)
         except TelegramAPIError as error:
             log.warning("answer not delivered: update=%d error=%s", event.update_id, type(error).__name__)
         except Exception:
@@ -233,6 +235,15 @@ class Gate(BaseMiddleware):
             await _answer(query, text, is_alert)
         elif error is not None and text and isinstance(query.message, Message):
             await _reply(query.message, text)
+
+    # stops
+
+    async def _stop(self, handler: Handler, update: Update, chat: Chat, data: dict[str, Any]) -> None:
+        """It names no person, but a private chat is its person's. It ends a look: repeated, harmless."""
+        if chat.type == "private" and self._people.role(chat.id) is not Role.STRANGER:
+            await handler(update, data)
+        else:
+            self.figures.strangers += 1
 
     # newness
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from bot.reports import ReportJournal, Reports, period_start
 from bot.vitals import Vitals
@@ -54,6 +54,7 @@ class House:
         self._backup = backup
         self._next_minute = clock.now()
         self._backed_up = clock.now().date()
+        self._swept: date | None = None
 
     async def tidy(self) -> None:
         """One pass."""
@@ -65,6 +66,7 @@ class House:
             await self._vitals.take()
             await self._summaries(now)
             await self._back_up(now)
+            await self._sweep(now)
 
     async def _answer_console(self) -> None:
         for request_id, command in await self._journal.console_requests(self._clock.now() - CONSOLE_AGE):
@@ -110,6 +112,12 @@ class House:
         if self._backup is not None and now.date() > self._backed_up:
             await self._backup()
             self._backed_up = now.date()
+
+    async def _sweep(self, now: datetime) -> None:
+        """At the first pass and once a day: a bot whose advisers are silent keeps no old answers either."""
+        if self._swept != now.date():
+            await self._journal.forget_expired_answers(now)
+            self._swept = now.date()
 
 
 def console_commands(desk: Desk, plain: Callable[[], str]) -> dict[str, Command]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.settings_spec import Source
-from bot.settings_table import spec_of, specs, voting_advisers
+from bot.settings_table import keyed_advisers, spec_of, specs, voting_advisers
 from bot.settings_values import is_loopback
 from core.journal import Mode
 from core.opinion import Decider
@@ -125,12 +125,17 @@ def _thin_panel(found: Mapping[str, Any], sources: Mapping[str, Source]) -> Iter
         return
     is_explicit = sources["DECIDER"] is not Source.BUILT_IN
     if found["DECIDER"] is Decider.AI:
-        yield f"DECIDER=ai needs two advisers for a verdict; {count} can answer."
+        yield f"DECIDER=ai needs two advisers for a verdict; {count} can {_doing(found)}."
     elif found["TRADING_MODE"] is Mode.AUTO and not is_explicit:
         yield (
-            f"TRADING_MODE=auto will not trade: {count} of the two advisers a verdict needs can answer, "
-            "and DECIDER=rules was not set explicitly."
+            f"TRADING_MODE=auto will not trade: {count} of the two advisers a verdict needs can "
+            f"{_doing(found)}, and DECIDER=rules was not set explicitly."
         )
+
+
+def _doing(found: Mapping[str, Any]) -> str:
+    """Where roles take votes away, that is the reason to name."""
+    return "answer" if keyed_advisers(found) == voting_advisers(found) else "vote"
 
 
 def _is_plain_text_abroad(address: str | None) -> bool:

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
-from bot.settings_guarding import GuardingSettings
+from bot.settings_advisers import AdviserSettings
 from bot.settings_spec import REQUIRED, SECTIONS, Profile, SettingRow, Source, Spec, Stricter, setting
 from bot.settings_values import (
     MIN_TOKEN,
@@ -37,7 +38,7 @@ from bot.settings_values import (
     whole_id,
 )
 from core.journal import Mode
-from core.opinion import Decider
+from core.opinion import Role
 
 _LOWER, _HIGHER = Stricter.LOWER, Stricter.HIGHER
 _EQUITY, _PRICE = "fraction of equity", "fraction of price"
@@ -48,7 +49,6 @@ _WEB = web_url("http", "https")
 
 _telegram = partial(setting, "telegram")
 _exchange = partial(setting, "exchange")
-_adviser = partial(setting, "advisers")
 _storage = partial(setting, "storage")
 _http = partial(setting, "http")
 _trading = partial(setting, "trading")
@@ -58,25 +58,8 @@ def _risk(stricter: Stricter, kind: Kind, default: str, unit: str, meaning: str)
     return setting("risk", kind, default, unit, meaning, stricter=stricter, is_chat_editable=True)
 
 
-def _key(name: str, **more: Any) -> Any:
-    return _adviser(
-        secret(), None, "key", f"Key of {name}; given, it adds an adviser.", is_secret=True, **more
-    )
-
-
-def _model(name: str, default: str) -> Any:
-    kind = pattern(r"[!-~]{1,100}", "a model id without spaces")
-    return _adviser(kind, default, "model id", f"Model that {name} is asked for.")
-
-
-def _endpoint(name: str, default: str) -> Any:
-    return _adviser(
-        _WEB, default, "URL", f"Where {name} is asked, as its SDK takes it; any compatible server."
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Settings(GuardingSettings):
+class Settings(AdviserSettings):
     """Every setting, checked. Made by `bot.settings.load_settings` only."""
 
     telegram_bot_token: str | None = _telegram(
@@ -156,38 +139,6 @@ class Settings(GuardingSettings):
         "URL",
         "Replaces scheme and host of every websocket address of the exchange.",
         fallback="the exchange's",
-    )
-
-    anthropic_api_key: str | None = _key("Claude", aliases=("CLAUDE_API_KEY",))
-    anthropic_model: str = _model("Claude", "claude-haiku-5-5")
-    anthropic_base_url: str = _endpoint("Claude", "https://api.anthropic.com")
-    openai_api_key: str | None = _key("GPT")
-    openai_model: str = _model("GPT", "gpt-6-luna")
-    openai_base_url: str = _endpoint("GPT", "https://api.openai.com/v1")
-    xai_api_key: str | None = _key("Grok", aliases=("GROK_API_KEY",))
-    xai_model: str = _model("Grok", "grok-4.3")
-    xai_base_url: str = _endpoint("Grok", "https://api.x.ai/v1")
-    deepseek_api_key: str | None = _key("DeepSeek")
-    deepseek_model: str = _model("DeepSeek", "deepseek-flash")
-    deepseek_base_url: str = _endpoint("DeepSeek", "https://api.deepseek.com")
-    enable_grok: bool = _adviser(flag(), "false", "", "Grok votes only when this is true.")
-    decider: Decider = _adviser(
-        choice(Decider),
-        None,
-        "",
-        "Whose judgement is the verdict: the advisers', or the rule-based strategy's.",
-        fallback="ai with two or more advisers, else rules",
-    )
-    ai_cache_seconds: int = _adviser(
-        whole(0, 86_400), "900", "s", "Longest reuse of an answer to the identical question."
-    )
-    ai_timeout_seconds: int = _adviser(whole(1, 300), "30", "s", "Longest wait for one answer.")
-    ai_max_retries: int = _adviser(whole(1, 10), "3", "tries", "Tries in all, not repeats.")
-    ai_deadline_seconds: int = _adviser(
-        whole(1, 900), "100", "s", "For all advisers together; who is late abstains."
-    )
-    ai_daily_budget_usd: Decimal = _adviser(
-        amount("0", "1000"), "0.50", "USD", "Spending a UTC day.", is_built=False
     )
 
     database_url: str = _storage(
@@ -335,8 +286,21 @@ class Settings(GuardingSettings):
 
     @property
     def advisers(self) -> tuple[str, ...]:
-        """Providers that vote: those with a key, Grok only where it is enabled."""
-        return voting_advisers({spec.name: getattr(self, spec.attribute) for spec in specs()})
+        """Providers that are asked: those with a key, Grok only where it is enabled."""
+        return keyed_advisers(self._found())
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Those of them that vote."""
+        return voting_advisers(self._found())
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """By the name that an adviser has in journal and cards."""
+        return {name: getattr(self, f"{provider}_role") for provider, name in ADVISER_NAMES.items()}
+
+    def _found(self) -> dict[str, Any]:
+        return {spec.name: getattr(self, spec.attribute) for spec in specs()}
 
     @property
     def is_decider_explicit(self) -> bool:
@@ -404,6 +368,17 @@ def spec_of(name: str) -> Spec:
     return _by_name()[name]
 
 
-def voting_advisers(found: Mapping[str, Any]) -> tuple[str, ...]:
-    keyed = [name for name in ("anthropic", "openai", "xai", "deepseek") if found[f"{name.upper()}_API_KEY"]]
+ADVISER_NAMES: Mapping[str, str] = MappingProxyType(
+    {"anthropic": "claude", "openai": "gpt", "xai": "grok", "deepseek": "deepseek"}
+)
+"""Provider → the name its adviser has."""
+
+
+def keyed_advisers(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Providers that can be asked, whatever their role."""
+    keyed = [name for name in ADVISER_NAMES if found[f"{name.upper()}_API_KEY"]]
     return tuple(name for name in keyed if name != "xai" or found["ENABLE_GROK"])
+
+
+def voting_advisers(found: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in keyed_advisers(found) if found[f"{name.upper()}_ROLE"] is Role.VOTER)

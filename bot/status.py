@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
 from bot.book import SettingsBook
 from bot.supervisor import Supervisor
+from core.advice.verdict import OUR_CHOICE
 from core.desk import BreakerView, PositionView, StatusView, TradingState
 from core.journal import AccountState, ScanRecord
 from core.market import Instrument
-from core.opinion import Verdict
+from core.opinion import Role, Verdict
 from core.ports import Clock
 from core.risk.breakers import DRAWDOWN, title_of
 from core.risk.limits import Limits
@@ -55,6 +56,8 @@ class StatusBoard:
         self.warnings: tuple[str, ...] = ()
         self.silent_advisers: dict[str, str] = {}
         """Adviser → why its newest question went unanswered."""
+        self.unheard: Callable[[], tuple[str, ...]] = tuple
+        """Sources of news and mood of which nothing is known now."""
 
     @asynccontextmanager
     async def scanning(self) -> AsyncIterator[None]:
@@ -90,7 +93,21 @@ class StatusBoard:
         for opinion in verdict.opinions:
             self.silent_advisers.pop(opinion.adviser, None)
         for abstention in verdict.abstentions:
+            if abstention.why in OUR_CHOICE:
+                continue
             self.silent_advisers[abstention.adviser] = abstention.why.value
+
+    def _adviser_notes(self) -> dict[str, str]:
+        roles = self._book.rules().roles
+        notes = {}
+        for name in self._advisers:
+            role = roles.get(name, Role.VOTER)
+            parts = [role.value] if role is not Role.VOTER else []
+            if (why := self.silent_advisers.get(name)) is not None:
+                parts.append(f"silent: {why.replace('_', ' ')}")
+            if parts:
+                notes[name] = ", ".join(parts)
+        return notes
 
     def view(self) -> StatusView:
         now = self._clock.now()
@@ -117,6 +134,7 @@ class StatusBoard:
             loops=self._supervisor.views(),
             breakers=self._breakers(),
             advisers=self._advisers,
+            adviser_notes=self._adviser_notes(),
             decider=self._book.settings.decider.value,
             symbols=self.symbols,
             unsizeable=self.unsizeable,
@@ -124,6 +142,7 @@ class StatusBoard:
             at=now,
             foreign=self._kernel.adopter.views,
             cap=account.cap if account else None,
+            unheard=self.unheard(),
         )
 
     def _positions(self) -> tuple[PositionView, ...]:

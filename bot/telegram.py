@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S = 20.0
 POLL_S = 25
 """Long polling: Telegram answers at once when there is something."""
-WANTED = ["message", "callback_query"]
+WANTED = ["message", "callback_query", "stopped_message_generation"]
 """Everything else is never sent to us, and the gate would drop it."""
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 MAX_AT_ONCE = 32

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from core.account_views import BalanceView, OrderView, SyncReport
+from core.adviser_views import CostsView, ModelsView, ReplayView
 from core.journal import (
     AiFigures,
     Approval,
@@ -170,6 +171,10 @@ class StatusView:
     """Positions that are not ours."""
     cap: Decimal | None = None
     """USDT that sizes and limits count on at most; None on paper, or unknown."""
+    unheard: tuple[str, ...] = ()
+    """Configured sources of news and mood of which nothing is known now."""
+    adviser_notes: Mapping[str, str] = field(default_factory=dict)
+    """Adviser → role other than voting, and why its newest question went unanswered."""
 
 
 EVERY_GATE = "all"
@@ -620,6 +625,14 @@ class Desk(Protocol):
         ...
 
     def version(self) -> VersionView: ...
+
+    async def models(self) -> ModelsView: ...
+
+    async def costs(self) -> CostsView: ...
+
+    async def replay(self, decision_id: str) -> ReplayView | None:
+        """From the journal only, nobody is asked; None: there is no such decision."""
+        ...
 
 
 class Buttons(Protocol):

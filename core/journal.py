@@ -16,6 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from core.adviser_record import Judgement
 from core.notice import Notice, NoticeKind
 from core.plan import Plan
 from core.trade import (
@@ -29,6 +30,7 @@ from core.trade import (
     Trade,
     Transfer,
 )
+from core.trading.tape import TapeRecord
 
 
 class Mode(StrEnum):
@@ -99,6 +101,10 @@ class DecisionRecord:
     stance: str
     facts: Mapping[str, Any]
     """JSON values: features, flags, verdict, plan."""
+    tape: TapeRecord | None = field(default=None, compare=False)
+    """What it was made from, written with it; None where it is read back."""
+    judgements: tuple[Judgement, ...] = field(default=(), compare=False)
+    """What each adviser said, written with it; empty where it is read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -578,6 +584,10 @@ class HouseJournal(Protocol):
     async def console_answer(self, request_id: int) -> str | None: ...
 
     async def ai_figures(self, since: datetime | None) -> AiFigures: ...
+
+    async def forget_expired_answers(self, now: datetime) -> int:
+        """Removes what of the advisers' cache can't be used any more; how many rows."""
+        ...
 
     async def last_scan(self, account: str) -> tuple[ScanRecord, tuple[DecisionRecord, ...]] | None: ...
 

@@ -33,6 +33,8 @@ class NoticeKind(StrEnum):
     BREAKER_TRIPPED = "breaker_tripped"
     BREAKER_CLEARED = "breaker_cleared"
     AI_DEGRADED = "ai_degraded"
+    BUDGET_REACHED = "budget_reached"
+    """Models are silent for the rest of the UTC day; facts: budget, left."""
     SYSTEM = "system"
     """A task died, the database is slow, Telegram came back …; facts: text."""
     SUMMARY = "summary"

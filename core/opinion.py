@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -112,6 +113,29 @@ class Flags:
         return self.strikes(Side.LONG) and self.strikes(Side.SHORT)
 
 
+class Role(StrEnum):
+    """What an adviser's answer may do."""
+
+    VOTER = "voter"
+    VETO = "veto"
+    """It may only refuse or reduce what the voters want."""
+    SHADOW = "shadow"
+    """It is recorded and has no effect."""
+
+
+class Purpose(StrEnum):
+    """What a model is asked for; who pays and what stops it depend on it."""
+
+    ENTRY = "entry"
+    """A scan: stops with everything that keeps entries closed."""
+    EXIT = "exit"
+    """An open trade, at a 15-minute close."""
+    LOOK = "look"
+    """A person asked; nothing can be traded from it."""
+    READING = "reading"
+    """Text of the outside world turned into enums."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """One adviser's validated answer."""
@@ -137,6 +161,8 @@ class Opinion:
     is_cached: bool = False
     cost_usd: Decimal = Decimal(0)
     latency_s: float = 0.0
+    role: Role = Role.VOTER
+    """Set by the verdict, from the roles that held."""
 
 
 class Silence(StrEnum):
@@ -153,6 +179,18 @@ class Silence(StrEnum):
     OUT_OF_CREDIT = "out_of_credit"
     DEADLINE = "deadline"
     FAILED = "failed"
+    FABRICATED = "fabricated"
+    """It cites a figure that the question does not hold."""
+    SWAPPED = "swapped"
+    """Another model answered than the one that answered so far."""
+    RESTING = "resting"
+    """Its provider said that quota or credit is used up; it is not asked for a while."""
+    BUDGET = "budget"
+    """What the answer might cost is more than is left."""
+    BARRED = "barred"
+    """No request may leave now: paused, a breaker, closed entries."""
+    NOT_NEEDED = "not_needed"
+    """The answers so far settle the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +199,7 @@ class Abstention:
     why: Silence
     detail: str
     call_id: str | None = None
+    role: Role = Role.VOTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +231,16 @@ class Verdict:
     abstentions: tuple[Abstention, ...]
     reasons: tuple[str, ...]
     """Why it is what it is, most important first; for a hold, the rule that made it one."""
+    share: float = 1.0
+    """What vetoes and the mood leave of the full size, above 0 and at most 1."""
+    cautions: tuple[str, ...] = ()
+    """Why `share` is below 1, in words."""
+
+
+def behind(verdict: Verdict | None, side: Side) -> tuple[Opinion, ...]:
+    """The voters that stand for that side; neither shadows nor vetoes are among them."""
+    opinions = verdict.opinions if verdict is not None else ()
+    return tuple(one for one in opinions if one.role is Role.VOTER and one.stance.side is side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +254,13 @@ class Brief:
     question: str = ""
     """The exact texts sent; static rubric and the facts."""
     version: str = ""
+    order: tuple[Stance, ...] = tuple(Stance)
+    """In which order the question names the stances; drawn from the facts' hash."""
+    decision_id: str = ""
+    purpose: Purpose = Purpose.ENTRY
+    """These two are for the books: no part of the question."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the exact texts, hexadecimal."""
+        return hashlib.sha256(f"{self.system}\x00{self.question}".encode()).hexdigest()

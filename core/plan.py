@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from core.market import Regime, Side
-from core.opinion import Features, Flags, Verdict
+from core.mood import NO_MOOD, Mood
+from core.opinion import Brief, Features, Flags, Verdict
 
 
 class Origin(StrEnum):
@@ -97,6 +98,8 @@ class Plan:
     """Hours that the agreeing advisers expect it to take; None: nobody said."""
     bar_close: Decimal | None = None
     """Close of the newest bar that was judged; None: unknown, and an opinion on it is not acted on."""
+    chance: float | None = None
+    """Calibrated probability that the target is met before the stop; None: no record supports one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +164,7 @@ class Decision:
     features: Features | None
     flags: Flags
     verdict: Verdict | None
+    brief: Brief | None = None
+    """The question that was put; None: nobody was asked."""
+    mood: Mood = NO_MOOD
+    """What news and crowds said, as far as it was looked at."""

@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from core.market import Background, Candles, Instrument, Quote
-from core.opinion import Abstention, Brief, Opinion
+from core.mood import Mood
+from core.opinion import Abstention, Brief, Opinion, Purpose
 from core.trade import Balance, Fill, FundingPayment, Order, OrderRequest, Position, Transfer
 
 T = TypeVar("T")
@@ -149,6 +150,11 @@ class AdviserCall:
     cost_usd: Decimal | None = None
     latency_s: float = 0.0
     error: str = ""
+    headers: str = "{}"
+    """JSON of the answer's headers that tell something, without secrets and cookies."""
+    decision_id: str = ""
+    """The decision that it was asked for first; empty where there is none."""
+    purpose: Purpose = Purpose.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,26 @@ class CallJournal(Protocol):
 
     async def keep_answer(self, answer: CachedAnswer) -> None:
         """Stores it and removes what has expired."""
+        ...
+
+
+class Purse(Protocol):
+    """Asked before every single request to a model; silence of a purse is a no."""
+
+    def barred(self, purpose: Purpose) -> str:
+        """Why no request of this kind may leave now (paused, breaker, entries closed); empty: it may."""
+        ...
+
+    async def reserve(self, call: AdviserCall, worst_usd: Decimal | None) -> str:
+        """Sets aside the most that `call` can cost, under its id, before it is sent; empty when done, else
+        why not. `worst_usd` None: unknown, refused. `CallJournal.record_call` settles it."""
+        ...
+
+
+class Moods(Protocol):
+    async def mood(self, symbol: str, bar: datetime) -> Mood:
+        """As known at the close `bar`, the same all through the bar. Never raises: what could not be known is
+        named in it."""
         ...
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from core.journal import AiFigures
 from core.ports import AdviserCall, CachedAnswer
+from core.spending import pico_up, usd_of
+from db.chain import chain_call
+from db.journal_spending import settle
 from db.part import JournalPart
 from db.rows import active_account, add_up, insert_new, put
 from db.tables_house import adviser_calls, ai_analysis_cache, ai_hours
 
-PICO = Decimal("1e-12")
-
 CALL_FIELDS = (
     "id", "adviser", "model_asked", "symbol", "question_key", "request", "at", "attempt", "raw", "status",
     "model_returned", "tokens_in", "tokens_out", "tokens_cached", "cost_usd", "latency_s", "error",
+    "headers", "decision_id", "purpose",
 )  # fmt: skip
 
 
@@ -27,15 +29,15 @@ def record_call(connection: Connection, call: AdviserCall) -> None:
     row = {name: getattr(call, name) for name in CALL_FIELDS}
     account = active_account(connection)
     if insert_new(connection, adviser_calls, row | {"account": account}):
-        _count(connection, account, call.adviser, call.at, calls=1, cost=call.cost_usd or Decimal(0))
+        spent = settle(connection, account, call)
+        _count(connection, account, call.adviser, call.at, calls=1, cost=spent)
+        chain_call(connection, call.id)
         return
-    known = connection.execute(
-        select(adviser_calls.c.raw, adviser_calls.c.cost_usd).where(adviser_calls.c.id == call.id)
-    ).one()
-    if known.raw is None:
+    known = select(adviser_calls.c.raw).where(adviser_calls.c.id == call.id)
+    if connection.execute(known).scalar_one() is None:
         connection.execute(update(adviser_calls).where(adviser_calls.c.id == call.id).values(**row))
-        more = (call.cost_usd or Decimal(0)) - (known.cost_usd or Decimal(0))
-        _count(connection, account, call.adviser, call.at, cost=more)
+        _count(connection, account, call.adviser, call.at, cost=settle(connection, account, call))
+        chain_call(connection, call.id)
 
 
 def _count(
@@ -48,13 +50,8 @@ def _count(
     cost: Decimal = Decimal(0),
 ) -> None:
     key = {"account": account, "adviser": adviser, "hour": _hour_of(at)}
-    amounts = {"calls": calls, "cache_hits": cache_hits, "cost_pico_usd": _pico(cost)}
+    amounts = {"calls": calls, "cache_hits": cache_hits, "cost_pico_usd": pico_up(cost)}
     add_up(connection, ai_hours, key, amounts)
-
-
-def _pico(cost: Decimal) -> int:
-    """10⁻¹² USD, rounded up: a cost is never shown smaller than it is."""
-    return int((cost / PICO).to_integral_value(rounding=ROUND_CEILING))
 
 
 def _hour_of(moment: datetime) -> datetime:
@@ -92,7 +89,7 @@ def count_hit(connection: Connection, answer: CachedAnswer, now: datetime) -> No
 
 
 def keep_answer(connection: Connection, answer: CachedAnswer) -> None:
-    connection.execute(delete(ai_analysis_cache).where(ai_analysis_cache.c.expires_at <= answer.created_at))
+    forget_expired(connection, answer.created_at)
     row = {
         "key": answer.key,
         "account": active_account(connection),
@@ -108,18 +105,21 @@ def keep_answer(connection: Connection, answer: CachedAnswer) -> None:
     put(connection, ai_analysis_cache, row)
 
 
+def forget_expired(connection: Connection, now: datetime) -> int:
+    expired = ai_analysis_cache.c.expires_at <= now
+    return connection.execute(delete(ai_analysis_cache).where(expired)).rowcount
+
+
 def ai_figures(connection: Connection, since: datetime | None) -> AiFigures:
     figures = select(
         func.coalesce(func.sum(ai_hours.c.calls), 0),
         func.coalesce(func.sum(ai_hours.c.cache_hits), 0),
         func.coalesce(func.sum(ai_hours.c.cost_pico_usd), 0),
-    )
+    ).where(ai_hours.c.account == active_account(connection))
     if since is not None:
         figures = figures.where(ai_hours.c.hour >= _hour_of(since))
     calls, cache_hits, pico = connection.execute(figures).one()
-    with localcontext() as context:
-        context.prec = 50
-        return AiFigures(int(calls), int(cache_hits), int(pico) * PICO)
+    return AiFigures(int(calls), int(cache_hits), usd_of(pico))
 
 
 class CallPart(JournalPart):
@@ -137,6 +137,10 @@ class CallPart(JournalPart):
     async def keep_answer(self, answer: CachedAnswer) -> None:
         await self._write(lambda c: keep_answer(c, answer))
 
+    async def forget_expired_answers(self, now: datetime) -> int:
+        """How many rows of the cache were removed."""
+        return await self._write(lambda c: forget_expired(c, now))
+
     async def ai_figures(self, since: datetime | None) -> AiFigures:
-        """From the full hour that holds `since`; None: from the beginning."""
+        """The active account's, from the full hour that holds `since`; None: from the beginning."""
         return await self._read(lambda c: ai_figures(c, since))

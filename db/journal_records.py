@@ -13,6 +13,8 @@ from core.codec import to_text
 from core.growth import units_at
 from core.journal import DecisionRecord, EquityPoint, ScanRecord
 from core.trade import Transfer
+from db.journal_opinions import record_judgements
+from db.journal_tapes import record_tapes
 from db.part import JournalPart
 from db.rows import exact_sum, insert_new, minute_of, put, texts
 from db.tables_trading import approvals, decisions, equity_points, scans
@@ -37,8 +39,10 @@ def record_decisions(
 ) -> None:
     if scan is not None:
         insert_new(connection, scans, _scan_row(scan))
-    for decision in judged:
-        insert_new(connection, decisions, _decision_row(decision))
+    rows = [(decision, _decision_row(decision)) for decision in judged]
+    new = [(decision, row) for decision, row in rows if insert_new(connection, decisions, row)]
+    record_tapes(connection, new)
+    record_judgements(connection, [decision for decision, _ in new])
 
 
 def _scan_row(scan: ScanRecord) -> dict[str, Any]:

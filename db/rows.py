@@ -42,6 +42,12 @@ def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) 
     return connection.execute(statement, dict(values)).rowcount == 1
 
 
+def insert_all_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`insert_new` of several rows, none of which need tell whether it was new."""
+    if rows:
+        connection.execute(_insert_new(connection.dialect.name, table), [dict(row) for row in rows])
+
+
 def put(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
     """Inserts the row, or replaces the one with the same primary key."""
     connection.execute(_put(connection.dialect.name, table, tuple(values)), dict(values))

@@ -3,8 +3,9 @@
 Laws:
 - `HEAD` names the newest Alembic revision; `create_everything` on an empty database and every revision in
   turn give the same schema (a test compares them on both databases).
-- Closed trades, fills, funding, transfers, decisions, armings and ended shadows can't be changed or deleted;
-  calls, breaker events and open shadows can't be deleted: the database refuses, whoever asks.
+- Closed trades, fills, funding, transfers, decisions, armings, ended shadows and judged opinions can't be
+  changed or deleted; calls, breaker events, open shadows and open opinions can't be deleted: the database
+  refuses, whoever asks.
 """
 
 from __future__ import annotations
@@ -12,12 +13,24 @@ from __future__ import annotations
 from sqlalchemy import Column, Connection, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.sql import text
 
-from db import tables_house, tables_trading
+from db import tables_house, tables_record, tables_served, tables_spending, tables_tapes, tables_trading
 from db.tables import metadata
 
-__all__ = ["HEAD", "create_everything", "metadata", "revision_of", "stamp", "tables_house", "tables_trading"]
+__all__ = [
+    "HEAD",
+    "create_everything",
+    "metadata",
+    "revision_of",
+    "stamp",
+    "tables_house",
+    "tables_record",
+    "tables_served",
+    "tables_spending",
+    "tables_tapes",
+    "tables_trading",
+]
 
-HEAD = "0002"
+HEAD = "0005"
 
 VERSION_TABLE = "schema_version"
 schema_version = Table(VERSION_TABLE, MetaData(), Column("version_num", Text, primary_key=True))
@@ -33,8 +46,16 @@ PROTECTED: dict[str, tuple[str, ...]] = {
     "transfers": ("UPDATE", "DELETE"),
     "armings": ("UPDATE", "DELETE"),
     "shadow_ideas": ("DELETE",),
+    "adviser_opinions": ("DELETE",),
+    "decision_tapes": ("UPDATE", "DELETE"),
+    "tape_pieces": ("UPDATE", "DELETE"),
+    "journal_chain": ("UPDATE", "DELETE"),
+    "chain_heads": ("DELETE",),
 }
-FINISHED: dict[str, str] = {"shadow_ideas": "OLD.state = 'ended'"}
+FINISHED: dict[str, str] = {
+    "shadow_ideas": "OLD.state = 'ended'",
+    "adviser_opinions": "OLD.state <> 'open'",
+}
 """Rows of these tables change until this holds."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Date, Float, Index, Integer, Table, Text, UniqueConstraint, text
 
-from db.tables import account, may, metadata, must
+from db.tables import account, may, metadata, must, since_then
 from db.types import BigId, Exact, Instant, Money
 
 outbox = Table(
@@ -74,6 +74,10 @@ adviser_calls = Table(
     may("cost_usd", Exact),
     must("latency_s", Float),
     must("error", Text),
+    since_then("headers", Text, before="{}"),
+    since_then("decision_id", Text, before=""),
+    since_then("purpose", Text, before="entry"),
+    Index("ix_adviser_calls_decision_id", "decision_id"),
 )
 
 ai_hours = Table(
@@ -183,5 +187,7 @@ blobs = Table(
     must("saved_at", Instant),
 )
 
-HOUSE_TABLES = frozenset({"updates_seen", "error_counts", "leases", "console_requests", "blobs"})
+HOUSE_TABLES = frozenset(
+    {"updates_seen", "error_counts", "leases", "console_requests", "blobs", "tape_pieces"}
+)
 """Rows that belong to the process, not to an account."""

@@ -8,16 +8,17 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Look
 from bot.cards import Card, card, lines, sentence
-from bot.cards_ideas import analysis_card, analysis_progress, plan_title
+from bot.cards_ideas import analysis_card, analysis_progress, analysis_stopped, plan_title
 from core.desk import Analysis, ChartView, Desk
 from core.market import coin
 from core.opinion import Abstention, Opinion
 from core.plan import Plan, StayOut
-from handlers.answers import Place, Progress, Work, card_of, chat_of, failure, in_view, say
+from handlers.answers import Place, Work, card_of, chat_of, failure, say
 from handlers.arguments import DEFAULT_TIMEFRAME, chart_request, one_symbol, symbol_of
 from handlers.background import Background
 from handlers.closing import where
 from handlers.commands import named
+from handlers.drafts import Drafts, Live, Spot, in_draft, spot_of
 from handlers.pictures import Pictures, show_chart
 
 
@@ -26,12 +27,19 @@ def analysis_router() -> Router:
 
     @router.message(named("analyze"))
     async def analyze(
-        message: Message, command: CommandObject, desk: Desk, background: Background, pictures: Pictures
+        message: Message,
+        command: CommandObject,
+        desk: Desk,
+        background: Background,
+        pictures: Pictures,
+        drafts: Drafts,
     ) -> None:
-        place, symbol = chat_of(message), one_symbol(command.args or "", "/analyze BTC")
-        work = analysis_work(place, symbol, desk, pictures)
-        if not background.start(f"analyze {symbol}", work, failure(place)):
-            await say(place, sentence(f"{coin(symbol)} is being analysed already, or too much else runs."))
+        spot, symbol = spot_of(message), one_symbol(command.args or "", "/analyze BTC")
+        work = analysis_work(spot, symbol, desk, pictures, drafts)
+        if not background.start(f"analyze {symbol}", work, failure(spot.place)):
+            await say(
+                spot.place, sentence(f"{coin(symbol)} is being analysed already, or too much else runs.")
+            )
 
     @router.message(named("chart"))
     async def chart(message: Message, command: CommandObject, desk: Desk, pictures: Pictures) -> None:
@@ -54,19 +62,22 @@ async def draw(place: Place, symbol: str, timeframe: str, desk: Desk, pictures: 
     await show_chart(place, pictures, view, title, title + sentence("There is no picture this time."))
 
 
-def analysis_work(place: Place, symbol: str, desk: Desk, pictures: Pictures) -> Work:
-    async def steps(progress: Progress) -> None:
+def analysis_work(spot: Spot, symbol: str, desk: Desk, pictures: Pictures, drafts: Drafts) -> Work:
+    async def steps(live: Live) -> None:
         answers: list[Opinion | Abstention] = []
 
         async def heard(answer: Opinion | Abstention) -> None:
             answers.append(answer)
-            await progress.show(analysis_progress(symbol, answers))
+            await live.show(analysis_progress(symbol, answers))
 
-        analysis = await desk.analyze(symbol, heard)
-        await progress.finish(analysis_card(analysis, where(desk)))
-        await _draw_analysis(place, analysis, desk, pictures)
+        analysis = await live.follow(desk.analyze(symbol, heard))
+        if analysis is None:
+            await live.finish(analysis_stopped(symbol, answers))
+            return
+        await live.finish(analysis_card(analysis, where(desk)))
+        await _draw_analysis(spot.place, analysis, desk, pictures)
 
-    return lambda: in_view(place, analysis_progress(symbol, ()), steps)
+    return lambda: in_draft(spot, drafts, analysis_progress(symbol, ()), steps)
 
 
 async def _draw_analysis(place: Place, analysis: Analysis, desk: Desk, pictures: Pictures) -> None:

@@ -21,6 +21,7 @@ MAX_REASON = 200
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _RISK = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
+_DECISION = re.compile(r"[a-z2-7]{24}")
 _LEVERAGE = re.compile(r"(\d{1,3})[xX]")
 
 
@@ -102,6 +103,17 @@ def count_of(text: str) -> int:
     if not (word.isascii() and word.isdigit() and 1 <= int(word[:6]) <= MAX_HISTORY):
         raise WrongArguments(f"{word[:20]!r} is not a count from 1 to {MAX_HISTORY}.", "/history 20")
     return int(word)
+
+
+def decision_of(text: str) -> str:
+    """A decision's id as it stands on cards."""
+    words, example = text.split(), "/replay abcdefghij234567klmnopqr"
+    if len(words) != 1:
+        raise WrongArguments("Give the id of one decision, from /why or a card.", example)
+    decision_id = words[0].lower()
+    if not _DECISION.fullmatch(decision_id):
+        raise WrongArguments(f"{words[0][:30]!r} is no id of a decision.", example)
+    return decision_id
 
 
 def note_of(text: str) -> tuple[str, str]:

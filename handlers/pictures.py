@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from bot.cards import Card
+from bot.cards_models import Panel
 from core.desk import Bar, ChartView
 from core.errors import PerpilotError
 from core.growth import CurvePoint
@@ -27,6 +28,8 @@ class Pictures(Protocol):
     async def equity_png(self, points: Sequence[CurvePoint], title: str) -> bytes: ...
 
     async def risk_png(self, bars: Sequence[Bar], title: str, subtitle: str) -> bytes: ...
+
+    async def models_png(self, panels: Sequence[Panel], title: str, subtitle: str) -> bytes: ...
 
 
 async def show_chart(

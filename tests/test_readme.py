@@ -35,7 +35,7 @@ from bot.cli.options import parser
 from bot.settings_example import render_table
 from bot.web.server import ENDPOINTS
 from core.analysis import flags
-from core.trading import decide, scanner
+from core.trading import decide, records
 from db.session import open_database
 from handlers.commands import COMMANDS, sections
 from tests.db.conftest import fresh_address
@@ -161,6 +161,8 @@ WAYS: dict[str, Way] = {
     f"{PYTHON} main.py status": Way("equity"),
     f"{PYTHON} main.py pause": Way("ause"),
     f"{PYTHON} main.py panic": Way("ause"),
+    f"{PYTHON} main.py replay --all": Way("equal"),
+    f"{PYTHON} main.py replay --verify": Way("whole"),
     # make run is the bot of these tests; main.py is what it runs
     "make run": Way("main.py", instead="make -n run", needs="make"),
     f"{PYTHON} main.py": Way("running already"),
@@ -380,7 +382,7 @@ async def test_every_gate_where_a_decision_can_end_is_explained() -> None:
     stays = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_stay(node)]
     named = {arg.value for call in stays for arg in call.args[:1] if isinstance(arg, ast.Constant)}
     gates = named | {"verdict", "advisers", "risk", "cleared"}
-    assert {"risk", "cleared"} <= set(re.findall(r'return "(\w+)"', Path(scanner.__file__).read_text()))
+    assert {"risk", "cleared"} <= set(re.findall(r'return "(\w+)"', Path(records.__file__).read_text()))
     told = re.findall(r"^\| `(\w+)` \| ", page().split("## How a decision is made")[1], re.MULTILINE)
 
     assert set(told[: len(gates)]) == gates
@@ -523,9 +525,11 @@ def has_file(home: Home) -> bool:
 
 
 @pytest.mark.parametrize("program", sorted({way.needs for way in WAYS.values()} - {"", "candles"}))
-async def test_what_is_not_here_is_named(program: str) -> None:
+async def test_what_is_not_here_is_named(program: str, tmp_path: Path) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed here; lines that need it were not run")
+
+    assert lacks(program, tmp_path) == ""
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.run import run
+from bot.instance import LOCK_NAME, LockFile
 from bot.settings import load_settings
 from bot.stage import Stage
 from core.adapters.clock import ScaledClock, SystemClock
@@ -37,7 +39,10 @@ def run_demo(options: argparse.Namespace) -> int:
     if options.live and options.speed != 1:
         raise PerpilotError("--live runs at the clock's own speed: an exchange waits for nobody")
     home = LIVE_HOME if options.live else HOME
-    if options.fresh or options.live:  # the exchange starts anew, and so must what is known of it
+    is_ahead = ran_ahead(home / "perpilot.db", datetime.now(UTC))
+    if is_ahead and not (options.fresh or options.live):
+        _say("The clock of an earlier demo (--speed) ran ahead of today's: that demo is forgotten.")
+    if options.fresh or options.live or is_ahead:  # the exchange starts anew, so what is known of it must too
         shutil.rmtree(home, ignore_errors=True)
     with world(options) as addresses:
         if "error" in addresses:
@@ -47,6 +52,20 @@ def run_demo(options: argparse.Namespace) -> int:
         if (home / "perpilot.db").exists():
             _say("The account of an earlier demo goes on; its market starts anew (--fresh forgets it).")
         return run(settings, stage, lambda: _say(f"chat {addresses['page']}"), console_level="WARNING")
+
+
+def ran_ahead(database: Path, now: datetime) -> bool:
+    """An account of the future would go on showing its own newest scan. False where none can be read, and
+    where a demo runs on it."""
+    if not database.is_file() or LockFile(database.parent / LOCK_NAME).is_held:
+        return False
+    address = f"{database.resolve().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as journal:
+            (newest,) = journal.execute("SELECT max(ended_at) FROM scans").fetchone()
+    except sqlite3.Error:
+        return False
+    return newest is not None and datetime.fromisoformat(newest) > now
 
 
 def demo_stage(options: argparse.Namespace, addresses: Mapping[str, Any], home: Path) -> Stage:
@@ -79,6 +98,9 @@ def demo_environment(options: argparse.Namespace, addresses: Mapping[str, Any]) 
         "ENABLE_GROK": "true",
         "DEEPSEEK_API_KEY": "demo-key-of-deepseek",
         "DEEPSEEK_BASE_URL": addresses["deepseek"],
+        "NEWS_FEEDS": addresses["news"],
+        "SOCIAL_FEEDS": addresses["social"],
+        "FEAR_GREED_URL": addresses["fear_greed"],
         "DATABASE_URL": f"sqlite+aiosqlite:///{home / 'perpilot.db'}",
         "HTTP_PORT": "0",
         "INITIAL_CAPITAL": CAPITAL,

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot import doctor
 from bot.assembly_live import LiveSide
+from bot.assembly_probe import lines_without_bot
 from bot.settings import Settings
 from bot.stage import Stage
 from core.adapters.exchange.market import CcxtMarket
@@ -23,6 +24,7 @@ MEND_TOKEN = "take the present token from @BotFather; check TELEGRAM_API_URL and
 async def examine(settings: Settings, stage: Stage, notify: bool = False) -> tuple[DoctorLine, ...]:
     """Every line, in the order in which they are needed."""
     lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
+    lines += await lines_without_bot(settings, stage.clock)
     lines += [await _database(settings, stage), *await _telegram(settings, notify)]
     market = CcxtMarket(
         settings.exchange,
@@ -85,7 +87,7 @@ async def _market_lines(market: CcxtMarket, settings: Settings) -> list[DoctorLi
         return [*lines, DoctorLine(False, True, "symbols", str(error), "check SYMBOLS")]
     equity = settings.initial_capital if settings.use_paper_trading else settings.live_capital_cap
     lines += await doctor.symbol_lines(symbols, market, settings, equity)
-    return [*lines, doctor.profit_line(settings, equity)]
+    return [*lines, doctor.profit_line(settings, equity), *doctor.budget_lines(settings, equity)]
 
 
 async def _symbols(settings: Settings, market: Market) -> tuple[str, ...]:

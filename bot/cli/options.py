@@ -32,7 +32,15 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="status of the running bot, without Telegram")
     commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
     commands.add_parser("panic", help="pause and close every position of the running bot, without Telegram")
+    _replay(commands.add_parser("replay", help="decisions derived again from the journal, and compared"))
     return top
+
+
+def _replay(replay: argparse.ArgumentParser) -> None:
+    what = replay.add_mutually_exclusive_group(required=True)
+    what.add_argument("decision", nargs="?", metavar="ID", help="one decision, with what it was made from")
+    what.add_argument("--all", action="store_true", help="every decision; differences are named and counted")
+    what.add_argument("--verify", action="store_true", help="walk the hash chain and name a tampered row")
 
 
 def _demo(demo: argparse.ArgumentParser) -> None:

@@ -12,44 +12,38 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
 
-from bot.demo.ai_temper import CLAUDE, DEEPSEEK, GPT, GROK, Temperament, judge
+from bot.demo.ai_faults import STATUS_OF, AiFault, spoilt
+from bot.demo.ai_reading import read_items
+from bot.demo.ai_temper import judge
+from bot.demo.ai_wire import (
+    CLAUDE_POINT,
+    DEEPSEEK_POINT,
+    GPT_POINT,
+    GROK_POINT,
+    Endpoint,
+    Json,
+    chat_error,
+    chat_reply,
+    messages_error,
+    messages_reply,
+    whole,
+)
 
-Json = dict[str, Any]
+__all__ = ["AiFault", "AiStandIn"]
 
+LISTED = ("claude-haiku-5-5", "gpt-6-luna", "grok-4.3", "deepseek-flash")
+DRIP_S = 0.02
 CHARS_PER_TOKEN = 2.6
 """Of figures and English mixed; only so that usage looks like usage."""
 KEPT_BODIES = 20
 FOREVER = 10**9
-
-
-class AiFault(StrEnum):
-    """What the next calls meet instead of an answer."""
-
-    THROTTLED = "429"
-    NO_CREDIT = "402"
-    NO_QUOTA = "429 insufficient_quota"
-    BAD_KEY = "401"
-    SERVER_ERROR = "500"
-    OVERLOADED = "529"
-    REFUSAL = "refusal"
-    CUT = "cut"
-    FENCED = "fenced"
-    WHITESPACE = "whitespace"
-    GARBAGE = "garbage"
-    WRONG_SCALE = "wrong scale"
-    NOT_JSON = "not json"
-    """A good status with a page of HTML."""
-    HANG = "hang"
-    RESET = "reset"
 
 
 @dataclass
@@ -59,31 +53,6 @@ class Breakage:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """One provider: its name here is the adviser's."""
-
-    name: str
-    temperament: Temperament
-    takes_json_schema: bool = True
-    takes_max_completion_tokens: bool = True
-
-
-CLAUDE_POINT = Endpoint("claude", CLAUDE)
-GPT_POINT = Endpoint("gpt", GPT)
-GROK_POINT = Endpoint("grok", GROK)
-DEEPSEEK_POINT = Endpoint("deepseek", DEEPSEEK, takes_json_schema=False, takes_max_completion_tokens=False)
-
-STATUS_OF = {
-    AiFault.THROTTLED: (429, "rate_limit_error", "rate_limit_exceeded"),
-    AiFault.NO_CREDIT: (402, "billing_error", "insufficient_balance"),
-    AiFault.NO_QUOTA: (429, "insufficient_quota", "insufficient_quota"),
-    AiFault.BAD_KEY: (401, "authentication_error", "invalid_api_key"),
-    AiFault.SERVER_ERROR: (500, "api_error", "server_error"),
-    AiFault.OVERLOADED: (529, "overloaded_error", "overloaded"),
-}
-
-
 class AiStandIn:
     """`calls` counts requests by endpoint, `bodies` keeps the last ones."""
 
@@ -91,6 +60,8 @@ class AiStandIn:
         self.latency_s = latency_s
         self.calls: Counter[str] = Counter()
         self.bodies: defaultdict[str, deque[Json]] = defaultdict(lambda: deque(maxlen=KEPT_BODIES))
+        self.listed = set(LISTED)
+        self.lifecycles: dict[str, str] = {}
         self._seed = seed
         self._broken: dict[str, Breakage] = {}
         self._known_prefixes: set[tuple[str, str]] = set()
@@ -122,6 +93,9 @@ class AiStandIn:
         app.router.add_post("/xai/v1/chat/completions", self._chat(GROK_POINT))
         app.router.add_post("/deepseek/chat/completions", self._chat(DEEPSEEK_POINT))
         app.router.add_post("/anthropic/v1/messages", self._messages)
+        for path in ("/openai/v1/models", "/xai/v1/models", "/deepseek/models"):
+            app.router.add_get(path, self._list)
+        app.router.add_get("/anthropic/v1/models/{id}", self._describe)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -148,41 +122,52 @@ class AiStandIn:
     def _chat(self, point: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             if not _has_bearer(request):
-                return _chat_error(401, "invalid_request_error", "invalid_api_key", "No API key was given.")
+                return chat_error(401, "invalid_request_error", "invalid_api_key", "No API key was given.")
             body = await self._receive(request, point)
             if complaint := _chat_complaint(body, point):
-                return _chat_error(400, "invalid_request_error", None, complaint)
+                return chat_error(400, "invalid_request_error", None, complaint)
             fault, retry_after_s = self._fault(point.name)
             if fault in STATUS_OF:
                 status, kind, code = STATUS_OF[fault]
-                return _chat_error(status, kind, code, f"Stand-in fault: {fault}.", retry_after_s)
+                return chat_error(status, kind, code, f"Stand-in fault: {fault}.", retry_after_s)
             if (broken := await self._broken_transport(request, fault)) is not None:
                 return broken
             system, question = _chat_texts(body)
-            text = _answer(question, point.temperament, fault)
-            return web.json_response(
-                _chat_reply(point, text, self._usage(point, system, question, text), fault)
-            )
+            text = spoilt(read_items(question) or judge(question, point.temperament), fault)
+            usage = self._usage(point, system, question, text)
+            return whole(chat_reply(point, text, usage, fault), fault)
 
         return handle
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         point = CLAUDE_POINT
         if not (request.headers.get("x-api-key") or _has_bearer(request)):
-            return _messages_error(401, "authentication_error", "x-api-key header is required")
+            return messages_error(401, "authentication_error", "x-api-key header is required")
         body = await self._receive(request, point)
         if complaint := _messages_complaint(body, request):
-            return _messages_error(400, "invalid_request_error", complaint)
+            return messages_error(400, "invalid_request_error", complaint)
         fault, retry_after_s = self._fault(point.name)
         if fault in STATUS_OF:
             status, kind, _ = STATUS_OF[fault]
-            return _messages_error(status, kind, f"Stand-in fault: {fault}.", retry_after_s)
+            return messages_error(status, kind, f"Stand-in fault: {fault}.", retry_after_s)
         if (broken := await self._broken_transport(request, fault)) is not None:
             return broken
         system = "".join(block.get("text", "") for block in body.get("system", []))
         question = str(body["messages"][-1].get("content", ""))
-        text = _answer(question, point.temperament, fault)
-        return web.json_response(_messages_reply(text, self._usage(point, system, question, text), fault))
+        text = spoilt(read_items(question) or judge(question, point.temperament), fault)
+        return whole(messages_reply(text, self._usage(point, system, question, text), fault), fault)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """Every model that was not unlisted; a stand-in serves any id under its own."""
+        rows = [{"id": name, "object": "model", "owned_by": "stand-in"} for name in sorted(self.listed)]
+        return web.json_response({"object": "list", "data": rows})
+
+    async def _describe(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        if name not in self.listed:
+            return messages_error(404, "not_found_error", f"model: {name}")
+        told = {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+        return web.json_response(told | {"lifecycle": self.lifecycles.get(name, "active")})
 
     async def _receive(self, request: web.Request, point: Endpoint) -> Json:
         """The request's body, counted and kept, after the endpoint's latency."""
@@ -224,11 +209,27 @@ class AiStandIn:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)
+        if fault is AiFault.HALF_BODY:
+            return await _half_a_body(request)
+        if fault is AiFault.SLOW_DRIP:
+            return await self._drip(request)
         if fault is AiFault.NOT_JSON:
             return web.Response(
                 text="<html>Stand-in fault: a gateway's page</html>", content_type="text/html"
             )
         return None
+
+    async def _drip(self, request: web.Request) -> web.StreamResponse:
+        """Byte by byte until the other side has enough."""
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        while not self._stopping.is_set() and request.transport is not None:
+            try:
+                await response.write(b" ")
+            except ConnectionError:
+                break
+            await self._pause(DRIP_S)
+        return response
 
     def _usage(self, point: Endpoint, system: str, question: str, answer: str) -> Json:
         """Tokens; the rubric counts as cached from its second call on, as providers do with prefixes."""
@@ -238,6 +239,15 @@ class AiStandIn:
         return {"in": _tokens(system) + _tokens(question), "out": _tokens(answer), "cached": cached}
 
 
+async def _half_a_body(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "5000"})
+    await response.prepare(request)
+    await response.write(b'{"model": "stand-in')
+    if request.transport is not None:
+        request.transport.abort()
+    return response
+
+
 def _has_bearer(request: web.Request) -> bool:
     """Current SDKs of all four send their key this way."""
     return request.headers.get("Authorization", "").startswith("Bearer ")
@@ -245,22 +255,6 @@ def _has_bearer(request: web.Request) -> bool:
 
 def _tokens(text: str) -> int:
     return round(len(text) / CHARS_PER_TOKEN)
-
-
-def _answer(question: str, temperament: Temperament, fault: AiFault | None) -> str:
-    """The answer's text, spoilt where a fault asks for it."""
-    fields = judge(question, temperament)
-    if fault is AiFault.WRONG_SCALE:
-        fields["confidence"] = round(fields["confidence"] * 100)
-    text = json.dumps(fields, ensure_ascii=False)
-    spoilt = {
-        AiFault.CUT: text[: len(text) // 2],
-        AiFault.FENCED: f"Here is my judgement:\n```json\n{text}\n```",
-        AiFault.WHITESPACE: " " * 200,
-        AiFault.GARBAGE: "I would rather go long here, maybe with 10x, but not now.",
-        AiFault.REFUSAL: "I can't help with trading decisions.",
-    }
-    return spoilt.get(fault, text) if fault is not None else text
 
 
 def _chat_complaint(body: Json, point: Endpoint) -> str:
@@ -319,72 +313,3 @@ def _chat_texts(body: Json) -> tuple[str, str]:
     """The system text and the last thing the user said."""
     texts = {message.get("role"): str(message.get("content", "")) for message in body["messages"]}
     return texts.get("system", ""), texts.get("user", "")
-
-
-def _chat_reply(point: Endpoint, text: str, usage: Json, fault: AiFault | None) -> Json:
-    is_refusal = fault is AiFault.REFUSAL
-    message = {
-        "role": "assistant",
-        "content": None if is_refusal else text,
-        "refusal": text if is_refusal else None,
-    }
-    finish = "length" if fault is AiFault.CUT else "stop"
-    return {
-        "id": f"chatcmpl-standin-{usage['in']}-{usage['out']}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": point.temperament.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-        "usage": _chat_usage(point, usage),
-        "system_fingerprint": "stand-in",
-    }
-
-
-def _chat_usage(point: Endpoint, usage: Json) -> Json:
-    told = {
-        "prompt_tokens": usage["in"],
-        "completion_tokens": usage["out"],
-        "total_tokens": usage["in"] + usage["out"],
-        "completion_tokens_details": {"reasoning_tokens": 0},
-    }
-    if point is DEEPSEEK_POINT:
-        missed = usage["in"] - usage["cached"]
-        return told | {"prompt_cache_hit_tokens": usage["cached"], "prompt_cache_miss_tokens": missed}
-    told["prompt_tokens_details"] = {"cached_tokens": usage["cached"]}
-    return told | {"cost_in_usd_ticks": 0} if point is GROK_POINT else told
-
-
-def _chat_error(
-    status: int, kind: str, code: str | None, message: str, retry_after_s: float | None = None
-) -> web.Response:
-    error = {"message": message, "type": kind, "param": None, "code": code}
-    return web.json_response({"error": error}, status=status, headers=_retry_headers(retry_after_s))
-
-
-def _messages_reply(text: str, usage: Json, fault: AiFault | None) -> Json:
-    reasons = {AiFault.CUT: "max_tokens", AiFault.REFUSAL: "refusal"}
-    return {
-        "id": f"msg_standin_{usage['in']}_{usage['out']}",
-        "type": "message",
-        "role": "assistant",
-        "model": CLAUDE.model,
-        "content": [{"type": "text", "text": text}],
-        "stop_reason": reasons.get(fault, "end_turn") if fault is not None else "end_turn",
-        "stop_sequence": None,
-        "usage": {
-            "input_tokens": usage["in"] - usage["cached"],
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": usage["cached"],
-            "output_tokens": usage["out"],
-            "service_tier": "standard",
-        },
-    }
-
-
-def _messages_error(status: int, kind: str, message: str, retry_after_s: float | None = None) -> web.Response:
-    told = {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_standin"}
-    return web.json_response(told, status=status, headers=_retry_headers(retry_after_s))
-
-
-def _retry_headers(retry_after_s: float | None) -> dict[str, str]:
-    return {} if retry_after_s is None else {"Retry-After": f"{retry_after_s:g}"}

@@ -123,14 +123,13 @@ def read_facts(question: str) -> Facts | None:
     regime = re.search(r"^regime=(\w+)$", question, re.MULTILINE)
     if not rows or regime is None:
         return None
-    bounds = re.search(r"^allowed stop distance: .* = (\S+) to (\S+) atr$", question, re.MULTILINE)
     return Facts(
         regime=regime.group(1),
         funding_bps=_after(question, r"^funding_bps_8h=(\S+)$"),
         figures=rows,
-        place=_after(question, r"^place between them: (\S+) "),
-        nearest_stop=_float(bounds.group(1)) if bounds else None,
-        farthest_stop=_float(bounds.group(2)) if bounds else None,
+        place=_after(question, r"^place_between=(\S+)$"),
+        nearest_stop=_after(question, r"^stop_least_atr=(\S+)$"),
+        farthest_stop=_after(question, r"^stop_most_atr=(\S+)$"),
     )
 
 

@@ -8,12 +8,10 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -27,6 +25,7 @@ from bot.demo.exchange_account import DEPOSIT
 from bot.demo.exchange_faults import Failure, Faults, Planned, WeightMeter
 from bot.demo.exchange_hands import Hands
 from bot.demo.exchange_replies import PAGE
+from bot.demo.exchange_serving import Served
 from bot.demo.exchange_signed import Credentials
 from bot.demo.market import Market
 
@@ -60,8 +59,6 @@ PRIVATE: Final[Mapping[tuple[str, str], Answer]] = {
 }
 TRADING: Final = ("/v5/order/create", "/v5/order/cancel", "/v5/position/set-leverage")
 REQUESTS_A_MINUTE: Final = 7_200  # 600 in five seconds
-TICK_S: Final = 0.25  # real seconds between two looks at the prices
-SILENCE_S: Final = 60.0  # how long a swallowed answer stays away
 _SERVER_ERROR: Final = (10016, "Server error.")
 _TIMED_OUT: Final = (10000, "Server Timeout")
 SAID: Final = {
@@ -75,8 +72,14 @@ SAID: Final = {
 """Failures that come as an ordinary answer. A ban is a 403, unavailability a 503, both without JSON."""
 
 
-class BybitStandIn:
-    """`url` is known after `start`; `faults`, `hands`, `unified` and `meter` may be used at any time."""
+class BybitStandIn(Served):
+    """`url` is known after `start`; `faults`, `hands`, `unified` and `meter` may be used at any time.
+
+    `requests` counts each "POST /path".
+    """
+
+    name: ClassVar[str] = "the demo's Bybit"
+    refusal: ClassVar[type[Exception]] = Told
 
     def __init__(
         self,
@@ -87,75 +90,22 @@ class BybitStandIn:
         credentials: Credentials | None = None,
         deposit: Decimal = DEPOSIT,
     ) -> None:
-        self.market = market
-        self.faults = Faults()
+        faults = Faults()
+        self.unified = Unified(market, deposit, faults)
+        super().__init__(market, self.unified.account, faults, credentials, host, port)
         self.meter = WeightMeter(REQUESTS_A_MINUTE)
-        self.requests: dict[str, int] = {}  # how often each "POST /path" was answered
-        self.unified = Unified(market, deposit, self.faults)
-        self.account = self.unified.account
-        self.hands = Hands(self.account, self.faults)
-        self._credentials = credentials
-        self._host, self._port = host, port
-        self._runner: web.AppRunner | None = None
-        self._url = ""
-        self._ticking: asyncio.Task[None] | None = None
-        self._late: set[asyncio.TimerHandle] = set()
+        self.hands = Hands(self.account, faults)
 
-    @property
-    def url(self) -> str:
-        """Scheme, host and port, without a slash at the end."""
-        if not self._url:
-            raise RuntimeError("the demo's Bybit has no address before it is started")
-        return self._url
-
-    async def start(self) -> None:
-        """Raises OSError if the port is taken."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        host, port = self._runner.addresses[0][:2]
-        self._url = f"http://{host}:{port}"
-        if self._credentials is not None:
-            self._ticking = asyncio.create_task(self._tick(), name="the demo Bybit's prices")
-
-    async def stop(self) -> None:
-        for handle in self._late:
-            handle.cancel()
-        self._late.clear()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._runner, self._url, self._ticking = None, "", None
-
-    def set_price(self, symbol: str, price: Decimal) -> None:
-        """A gap: the next trade is at `price`."""
-        self.market.set_price(symbol, price)
+    async def _hang_up(self) -> None:
+        """It has no streams."""
 
     # ------------------------------------------------------------ answering
 
-    async def _tick(self) -> None:
-        while True:
-            self.account.advance()
-            await asyncio.sleep(TICK_S)
+    def _is_protective(self, body: str) -> bool:
+        return '"reduceOnly":true' in body.replace(" ", "")
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if self._ticking is not None and self._ticking.done():
-            self._ticking.result()  # a demo exchange that lost its prices answers nothing
-        body = await request.text()  # first of all: who gives up on a slow answer takes its body along
-        delay_s = self.faults.delay_s(request.path, request.method)
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)
-        is_protective = '"reduceOnly":true' in body.replace(" ", "")
-        planned = self.faults.take(request.path, request.method, is_protective=is_protective)
-        if planned is not None:
-            return await self._failed(request, body, planned)
-        self.requests[f"{request.method} {request.path}"] = (
-            self.requests.get(f"{request.method} {request.path}", 0) + 1
-        )
+    async def _answered(self, request: web.Request, body: str) -> web.StreamResponse:
+        self._counted(f"{request.method} {request.path}")
         weighed = self.meter.weigh(1)
         if weighed.status != 200:
             return self._banned() if weighed.status == 418 else self._said(*SAID[Failure.THROTTLED])
@@ -202,37 +152,15 @@ class BybitStandIn:
     def _banned(self) -> web.Response:
         return web.Response(text="403, access too frequent", status=403, content_type="text/html")
 
-    def _carry_out(self, request: web.Request, body: str, late_s: float) -> None:
-        """Does what is asked, now or later, and tells nobody; a refusal stays unheard too."""
-        if not _is_served(request):
-            return
-        with contextlib.suppress(Told):
-            done = self._admitted(request, body)
-            if late_s <= 0:
-                done()
-            elif late_s * 1_000 <= int(request.headers.get("X-BAPI-RECV-WINDOW", USUAL_WINDOW_MS)):
-                self._later(late_s, done)
+    def _may_be_done(self, request: web.Request) -> bool:
+        return _is_served(request)
 
-    def _later(self, seconds: float, done: Callable[[], Any]) -> None:
-        def run() -> None:
-            self._late.discard(handle)
-            with contextlib.suppress(Told):
-                done()
+    def _window_ms(self, request: web.Request, body: str) -> int:
+        return int(request.headers.get("X-BAPI-RECV-WINDOW", USUAL_WINDOW_MS))
 
-        handle = asyncio.get_running_loop().call_later(seconds, run)
-        self._late.add(handle)
-
-    async def _failed(self, request: web.Request, body: str, planned: Planned) -> web.Response:
+    def _failed(self, planned: Planned) -> web.Response:
         failure = planned.failure
-        if failure.is_carried_out:
-            self._carry_out(request, body, planned.late_s)
         match failure:
-            case Failure.RESET | Failure.LOST | Failure.SWALLOWED:
-                if failure is Failure.SWALLOWED:
-                    await asyncio.sleep(SILENCE_S)
-                if request.transport is not None:
-                    request.transport.abort()
-                return web.Response()
             case Failure.REFUSED:
                 return self._said(planned.code, planned.message)
             case Failure.BANNED:

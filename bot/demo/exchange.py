@@ -9,12 +9,10 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -26,6 +24,7 @@ from bot.demo.exchange_faults import Failure, Faults, Planned, WeightMeter
 from bot.demo.exchange_hands import Hands
 from bot.demo.exchange_question import Question, Refused
 from bot.demo.exchange_replies import failed, refusal
+from bot.demo.exchange_serving import Served
 from bot.demo.exchange_signed import USUAL_WINDOW_MS, Credentials, checked_key, checked_params
 from bot.demo.exchange_stream import Streams
 from bot.demo.exchange_table import ACCOUNT_ENDPOINTS
@@ -44,15 +43,17 @@ SIGNED_PATHS: Final = frozenset({
 # fmt: on
 STREAM_PREFIXES: Final = ("/private/ws", "/market/ws", "/public/ws", "/ws")
 LISTEN_KEY: Final = "/fapi/v1/listenKey"
-TICK_S: Final = 0.25  # real seconds between two looks at the prices
-SILENCE_S: Final = 60.0  # how long a swallowed answer stays away
 
 
-class ExchangeStandIn:
+class ExchangeStandIn(Served):
     """Serves one market, and one account to whoever holds `credentials`; without them it has no account.
 
-    `url` is known after `start`; `faults`, `hands` and `meter` may be used at any time.
+    `url` is known after `start`; `faults`, `hands` and `meter` may be used at any time. `requests` counts
+    public paths by themselves, and those of the account as "POST /path".
     """
+
+    name: ClassVar[str] = "the demo exchange"
+    refusal: ClassVar[type[Exception]] = Refused
 
     def __init__(
         self,
@@ -65,56 +66,20 @@ class ExchangeStandIn:
         credentials: Credentials | None = None,
         deposit: Decimal = DEPOSIT,
     ) -> None:
-        self.market = market
-        self.faults = Faults(latency_s=latency_s)
+        faults = Faults(latency_s=latency_s)
+        account = Account(market, deposit, faults=faults)
+        super().__init__(market, account, faults, credentials, host, port)
         self.meter = WeightMeter(weight_limit)
-        self.requests: dict[str, int] = {}  # how often each public path was asked, and each "POST /path"
-        self.account = Account(market, deposit, faults=self.faults)
-        self.hands = Hands(self.account, self.faults)
-        self.streams = Streams(self.faults, lambda: self._question({}))
-        self.account.told = self.streams.tell
-        self._credentials = credentials
-        self._host, self._port = host, port
-        self._runner: web.AppRunner | None = None
-        self._url = ""
-        self._ticking: asyncio.Task[None] | None = None
-        self._late: set[asyncio.TimerHandle] = set()
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port, without a slash at the end."""
-        if not self._url:
-            raise RuntimeError("the demo exchange has no address before it is started")
-        return self._url
+        self.hands = Hands(account, faults)
+        self.streams = Streams(faults, lambda: self._question({}))
+        account.told = self.streams.tell
 
     @property
     def ws_url(self) -> str:
         return "ws" + self.url.removeprefix("http")
 
-    async def start(self) -> None:
-        """Raises OSError if the port is taken."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self._url = f"http://{host}:{port}"
-        if self._credentials is not None:
-            self._ticking = asyncio.create_task(self._tick(), name="the demo exchange's prices")
-
-    async def stop(self) -> None:
-        for handle in self._late:
-            handle.cancel()
-        self._late.clear()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
+    async def _hang_up(self) -> None:
         await self.streams.drop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._runner, self._url, self._ticking = None, "", None
 
     def freeze(self) -> None:
         """From now on every price and candle is as old as this call, until `faults.thaw()`."""
@@ -124,29 +89,13 @@ class ExchangeStandIn:
         """Move last, mark, index and book by `fraction`, evenly over `seconds` of the market's clock."""
         self.market.nudge(symbol, fraction, seconds)
 
-    def set_price(self, symbol: str, price: Decimal) -> None:
-        """A gap: the next trade is at `price`."""
-        self.market.set_price(symbol, price)
-
     # ------------------------------------------------------------ answering
 
-    async def _tick(self) -> None:
-        while True:
-            self.account.advance()
-            await asyncio.sleep(TICK_S)
+    def _is_protective(self, body: str) -> bool:
+        return "reduceOnly=true" in body or "closePosition=true" in body
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if self._ticking is not None and self._ticking.done():
-            self._ticking.result()  # a demo exchange that lost its prices answers nothing
+    async def _answered(self, request: web.Request, body: str) -> web.StreamResponse:
         path = request.path
-        body = await request.text()  # first of all: who gives up on a slow answer takes its body along
-        delay_s = self.faults.delay_s(path, request.method)
-        if delay_s > 0:
-            await asyncio.sleep(delay_s)
-        is_protective = "reduceOnly=true" in body or "closePosition=true" in body
-        failure = self.faults.take(path, request.method, is_protective=is_protective)
-        if failure is not None:
-            return await self._failed(request, body, failure)
         if path.startswith(STREAM_PREFIXES):
             return await self.streams.serve(request)
         public = ENDPOINTS.get(path) if request.method == "GET" else None
@@ -162,7 +111,7 @@ class ExchangeStandIn:
         return self._weighed(" ".join(asked), weight, lambda: self._private(request, body))
 
     def _weighed(self, name: str, weight: int, answer: Callable[[], str]) -> web.Response:
-        self.requests[name] = self.requests.get(name, 0) + 1
+        self._counted(name)
         weighed = self.meter.weigh(weight)
         used = {"X-MBX-USED-WEIGHT-1M": str(weighed.used)}
         if weighed.status != 200:
@@ -229,40 +178,15 @@ class ExchangeStandIn:
 
     # ------------------------------------------------------------ failing
 
-    def _carry_out(self, request: web.Request, body: str, late_s: float) -> None:
-        """Does what is asked, now or later, and tells nobody; a refusal stays unheard too."""
-        known = (request.method, request.path) in ACCOUNT_ENDPOINTS
-        if self._credentials is None or not known:
-            return
-        with contextlib.suppress(Refused):
-            done = self._admitted(request, body)
-            if late_s <= 0:
-                done()
-                return
-            params = dict(parse_qsl(f"{request.query_string}&{body}"))
-            if late_s * 1_000 <= int(params.get("recvWindow", USUAL_WINDOW_MS)):
-                self._later(late_s, done)
+    def _may_be_done(self, request: web.Request) -> bool:
+        return self._credentials is not None and (request.method, request.path) in ACCOUNT_ENDPOINTS
 
-    def _later(self, seconds: float, done: Callable[[], Any]) -> None:
-        def run() -> None:
-            self._late.discard(handle)
-            with contextlib.suppress(Refused):
-                done()
+    def _window_ms(self, request: web.Request, body: str) -> int:
+        params = dict(parse_qsl(f"{request.query_string}&{body}"))
+        return int(params.get("recvWindow", USUAL_WINDOW_MS))
 
-        handle = asyncio.get_running_loop().call_later(seconds, run)
-        self._late.add(handle)
-
-    async def _failed(self, request: web.Request, body: str, planned: Planned) -> web.Response:
-        failure = planned.failure
-        if failure.is_carried_out:
-            self._carry_out(request, body, planned.late_s)
-        match failure:
-            case Failure.RESET | Failure.LOST | Failure.SWALLOWED:
-                if failure is Failure.SWALLOWED:
-                    await asyncio.sleep(SILENCE_S)
-                if request.transport is not None:
-                    request.transport.abort()
-                return web.Response()
+    def _failed(self, planned: Planned) -> web.Response:
+        match planned.failure:
             case Failure.THROTTLED:
                 return self._too_many(429, planned.retry_after_s, {})
             case Failure.BANNED:

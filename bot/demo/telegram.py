@@ -12,7 +12,9 @@ Laws
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,6 +34,7 @@ __all__ = ["CallbackAnswer", "Control", "Message", "Person", "TelegramStandIn"]
 OUTAGE_S = 20.0
 PAGE_ANSWER_S = 12.0
 DESCRIBED = 6
+DRAFTS_KEPT = 200
 
 Matches = Callable[[Message], bool]
 
@@ -73,7 +76,14 @@ class TelegramStandIn:
         self._restoring: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self.updates.perform = self._api.perform_from_webhook
-        self.world.listeners.append(lambda event: self._news.set())
+        self.drafts: deque[Json] = deque(maxlen=DRAFTS_KEPT)
+        """What the bot previewed, oldest first: chat_id, draft_id, text, entities, can_stop."""
+        self.world.listeners.append(self._note)
+
+    def _note(self, event: Json) -> None:
+        if event["type"] == "draft":
+            self.drafts.append(event["draft"] | {"chat_id": event["chat_id"]})
+        self._news.set()
 
     # life
 
@@ -159,6 +169,18 @@ class TelegramStandIn:
                 await asyncio.wait_for(self._news.wait(), min(left, 0.5))
             except TimeoutError:
                 continue
+
+    async def wait_for_draft(self, part: str, within_s: float = 5.0) -> Json:
+        """The newest preview, once one of them has held this text."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not any(part in draft["text"] for draft in self.drafts):
+            self._news.clear()
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                raise TimeoutError(f"no draft with {part!r} within {within_s} s: {list(self.drafts)[-3:]}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), min(left, 0.5))
+        return self.drafts[-1]
 
     def _describe(self) -> str:
         return " | ".join(f"#{m.message_id} {m.body[:120]!r} {m.buttons}" for m in self.messages[-DESCRIBED:])
@@ -348,8 +370,8 @@ class TelegramStandIn:
         answer = await self.tap_data(message, data, within_s=PAGE_ANSWER_S)
         return None if answer is None else vars(answer)
 
-    async def stop_draft(self, draft_id: int) -> None:
-        chat = self.world.open_private_chat(self.owner)
+    async def stop_draft(self, draft_id: int, user: Person | None = None) -> None:
+        chat = self.world.open_private_chat(user or self.owner)
         self.updates.put("stopped_message_generation", {"chat": chat, "draft_id": draft_id})
 
     def _own_controls(self) -> list[Control]:

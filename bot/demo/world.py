@@ -1,4 +1,4 @@
-"""The demo's outside world in one process: Telegram with its chat page, an exchange, AI endpoints.
+"""The demo's outside world in one process: Telegram with its chat page, exchange, AI endpoints, feeds.
 
 Started as `python -m bot.demo.world` by `bot.cli.demo`: one JSON line with the addresses on standard
 output when everything listens, and an end when standard input closes (the bot is gone) or on SIGTERM.
@@ -23,6 +23,7 @@ from bot.demo.ai import AiStandIn
 from bot.demo.exchange import ExchangeStandIn
 from bot.demo.exchange_answers import WEIGHT_LIMIT
 from bot.demo.exchange_signed import Credentials
+from bot.demo.feeds import HACKED, FeedsStandIn
 from bot.demo.market import Market, ScaledClock, SeededMarket
 from bot.demo.replay import ReplayMarket
 from bot.demo.replay_files import BadCandleFile
@@ -66,6 +67,16 @@ def market_controls(market: Market) -> list[Control]:
     return [Control(label, move(fraction)) for label, fraction in moves]  # type: ignore[arg-type]
 
 
+def news_control(feeds: FeedsStandIn) -> Control:
+    """A button that plants a headline which refuses trades once it was read."""
+
+    async def run() -> str:
+        feeds.plant(HACKED)
+        return f"The news feed says: {HACKED}. It holds from the next 15-minute bar on."
+
+    return Control("News: hack", run)
+
+
 async def listen(telegram: TelegramStandIn, port: int) -> None:
     """The asked-for port, or the first free one after the usual."""
     if port:
@@ -89,11 +100,12 @@ async def play(options: argparse.Namespace) -> None:
         deposit=Decimal(options.deposit or 0),
     )
     advisers = AiStandIn(seed=options.seed, latency_s=_latency(options.speed))
-    controls = market_controls(market)
+    feeds = FeedsStandIn(clock, [coin.removesuffix("USDT") for coin in market.symbols()], seed=options.seed)
+    controls = [*market_controls(market), news_control(feeds)]
     if options.deposit:
         controls += exchange_controls(exchange)
     telegram = TelegramStandIn(TOKEN, OWNER, controls=controls)
-    await asyncio.gather(exchange.start(), advisers.start(), listen(telegram, options.port))
+    await asyncio.gather(exchange.start(), advisers.start(), feeds.start(), listen(telegram, options.port))
     addresses = {
         "page": telegram.page_url,
         "telegram": telegram.url,
@@ -105,6 +117,9 @@ async def play(options: argparse.Namespace) -> None:
         "openai": advisers.openai_url,
         "xai": advisers.xai_url,
         "deepseek": advisers.deepseek_url,
+        "news": feeds.news_url,
+        "social": feeds.social_url,
+        "fear_greed": feeds.fear_greed_url,
         "owner": OWNER.id,
         "token": TOKEN,
         "origin_ms": origin_ms,
@@ -115,7 +130,7 @@ async def play(options: argparse.Namespace) -> None:
     watching = asyncio.create_task(tell_the_end(market), name="end of the replay")
     await _until_told()
     watching.cancel()
-    await asyncio.gather(telegram.stop(), exchange.stop(), advisers.stop())
+    await asyncio.gather(telegram.stop(), exchange.stop(), advisers.stop(), feeds.stop())
 
 
 async def tell_the_end(market: Market) -> None:

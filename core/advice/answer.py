@@ -4,6 +4,7 @@ Laws:
 - Strict and never repaired: no fence is peeled, no number clamped, no word searched for. A cut answer that is
   "completed" becomes a plausible order; a 62 that is clamped becomes certainty.
 - What is not exactly one JSON object is MALFORMED; one that breaks the form or contradicts itself is INVALID.
+- A figure that is cited and does not stand in the question, or says something else there, is FABRICATED.
 - The distances of a hold are not read. Refusing the vote for them would strengthen the others by its absence.
 """
 
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from core.advice.citations import Shown, fabricated, number_shown, shown_in
+from core.advice.coherence import Stated, contradiction
 from core.errors import PerpilotError
 from core.opinion import Opinion, Silence, Stance
 
@@ -43,29 +46,30 @@ VOTE_SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
+        "reasons": _texts_schema("1 to 3, each under 100 characters"),
+        "evidence": _texts_schema("up to 6, each name=value as in the facts"),
+        "invalidation": {"type": "string", "description": "under 100 characters"},
         "stance": {"type": "string", "enum": ["long", "short", "hold"]},
-        "confidence": {"type": "number", "description": "0 to 1"},
         "p_target_first": _nullable("number", "0 to 1; null for hold"),
         "stop_atr": _nullable("number", "multiples of the 1h ATR, above 0; null for hold"),
         "target_atr": _nullable("number", "multiples of the 1h ATR, above 0; null for hold"),
         "horizon_bars": _nullable("integer", "15-minute bars, 1 to 672; null for hold"),
-        "reasons": _texts_schema("1 to 3, each under 100 characters"),
-        "evidence": _texts_schema("up to 6, each figure=value"),
-        "invalidation": {"type": "string", "description": "under 100 characters"},
+        "confidence": {"type": "number", "description": "0 to 1"},
     },
     "required": [
+        "reasons",
+        "evidence",
+        "invalidation",
         "stance",
-        "confidence",
         "p_target_first",
         "stop_atr",
         "target_atr",
         "horizon_bars",
-        "reasons",
-        "evidence",
-        "invalidation",
+        "confidence",
     ],
 }
-"""Bounds stand in descriptions only: not every provider takes `minimum` or `maxItems`; we check them."""
+"""Grounds before figures: models write keys in this order, so that the figures follow from the grounds.
+Bounds stand in descriptions only: not every provider takes `minimum` or `maxItems`; we check them."""
 
 
 class BadAnswer(PerpilotError):
@@ -104,8 +108,8 @@ class Source:
     latency_s: float = 0.0
 
 
-def read_vote(text: str) -> Vote:
-    """Raises `BadAnswer`."""
+def read_vote(text: str, question: str) -> Vote:
+    """`question`: the facts that were sent, in which cited figures must stand. Raises `BadAnswer`."""
     fields = _read_object(text)
     stance = _stance(fields)
     side = _side_fields(fields) if stance is not Stance.HOLD else _hold_fields(fields)
@@ -121,6 +125,10 @@ def read_vote(text: str) -> Vote:
         invalidation=_text(fields["invalidation"], "invalidation", MAX_INVALIDATION_CHARS),
     )
     _check_grounds(vote)
+    shown = shown_in(question)
+    _check_coherence(vote, shown)
+    if wrong := fabricated(vote.evidence, shown):
+        raise BadAnswer(Silence.FABRICATED, wrong)
     return vote
 
 
@@ -257,12 +265,28 @@ def _check_grounds(vote: Vote) -> None:
     """A side that names no evidence or nothing that would prove it wrong contradicts itself."""
     if not vote.reasons:
         _invalid("no reason is given")
+    if any("=" not in entry for entry in vote.evidence):
+        _invalid("evidence is not name=value")
     if vote.stance is Stance.HOLD:
         return
     if not vote.evidence:
         _invalid(f"{vote.stance.value} without evidence")
     if not vote.invalidation.strip():
         _invalid(f"{vote.stance.value} without an invalidation")
+
+
+def _check_coherence(vote: Vote, shown: Shown) -> None:
+    if vote.p_target_first is None or vote.stop_atr is None or vote.target_atr is None:
+        return
+    stated = Stated(vote.confidence, vote.p_target_first, vote.stop_atr, vote.target_atr)
+    if wrong := contradiction(stated, _round_trip_atr(shown)):
+        _invalid(wrong)
+
+
+def _round_trip_atr(shown: Shown) -> float:
+    """Costs as the question told them, in 1h ATR."""
+    cost, atr = number_shown(shown, "round_trip_cost_bps"), number_shown(shown, "1h.atr14_bps")
+    return cost / atr if cost is not None and atr else 0.0
 
 
 def _invalid(detail: str) -> NoReturn:

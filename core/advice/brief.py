@@ -6,27 +6,41 @@ Laws:
 - No symbol, date or price level: distances in basis points of the last 15m close, or in multiples of ATR.
   An adviser judges the picture, not what it remembers of a coin, and no outside text can enter.
 - What is missing is "n/a" and counted, never zero.
-- Candles are short tables, oldest first: about a sixth of the tokens of keyed JSON.
+- Candles are short tables, oldest first: about a sixth of the tokens of keyed JSON. What words the tables
+  need stand in the rubric, once, where a provider's cache holds them.
+- What never changes stands first (the rubric), what changes most last; the candidates' order is drawn from
+  the hash of the facts, so that no stance gains by always being named first.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from core.advice.facts import (
+    NOT_AVAILABLE,
+    context,
+    frame_table,
+    hourly_atr,
+    levels,
+    number,
+)
 from core.advice.rubric import RUBRIC, RUBRIC_VERSION
-from core.market import Candles, Side
-from core.opinion import Brief, Features, FrameFeatures
+from core.market import Candles
+from core.mood import NO_MOOD, Mood
+from core.opinion import Brief, Features, Stance
 
-FACTS_VERSION = "1"
+FACTS_VERSION = "2"
 BRIEF_VERSION = f"{RUBRIC_VERSION}.{FACTS_VERSION}"
 
 BARS_SHOWN = {"15m": 48, "1h": 36, "4h": 24}
 """Half a day, a day and a half, four days: about 1,100 tokens in all."""
 
 REWARD_RISKS = (1.5, 2.0, 3.0)
-NOT_AVAILABLE = "n/a"
+ORDERS = tuple(itertools.permutations(Stance))
+MOST_SEVERE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +54,32 @@ class TradeTerms:
     min_reward_risk: float = 1.5
 
 
-def write_brief(features: Features, candles: Mapping[str, Candles], terms: TradeTerms) -> Brief:
+def write_brief(
+    features: Features, candles: Mapping[str, Candles], terms: TradeTerms, mood: Mood = NO_MOOD
+) -> Brief:
     """The same arguments always give the same texts."""
+    facts = _facts(features, candles, terms, mood)
+    order = order_of(facts)
     return Brief(
         symbol=features.symbol,
         features=features,
         candles=dict(candles),
         system=RUBRIC,
-        question=_question(features, candles, terms),
+        question=f"{facts}\n\n{_candidates(order)}\n\nAnswer with the JSON object.\n",
         version=BRIEF_VERSION,
+        order=order,
     )
+
+
+def without_candles(question: str) -> str:
+    """A question's text, short enough for a person."""
+    return "\n\n".join(part for part in question.strip().split("\n\n") if not part.startswith("CANDLES "))
+
+
+def order_of(facts: str) -> tuple[Stance, ...]:
+    """One of the six orders, even over different facts; SHA-256, so that it is the same in every process."""
+    drawn = int.from_bytes(hashlib.sha256(facts.encode()).digest()[:8], "big")
+    return ORDERS[drawn % len(ORDERS)]
 
 
 def break_even_probability(cost_r: float, reward_risk: float) -> float:
@@ -61,37 +91,37 @@ def break_even_probability(cost_r: float, reward_risk: float) -> float:
     return (1 + cost_r) / (1 + reward_risk)
 
 
-def _question(features: Features, candles: Mapping[str, Candles], terms: TradeTerms) -> str:
-    figures = list(_figures(features))
+def _facts(features: Features, candles: Mapping[str, Candles], terms: TradeTerms, mood: Mood) -> str:
+    figures = list(frame_table(features))
     parts = [
-        "FACTS of one USDT perpetual, closed candles only. Distances: bps = 0.01 % of the last 15m close;"
-        " atr = multiples of the ATR of the column's timeframe (1h in LEVELS). + above the close, - below.",
+        "FACTS",
         _state(features, figures),
         _figure_table(features, figures),
-        _levels(features),
+        _listed("LEVELS", levels(features)),
         _costs(features, terms),
-        *(_candle_table(candles[name], features.close) for name in BARS_SHOWN if name in candles),
-        "Answer with the JSON object.",
+        _mood(mood),
+        *(_candle_table(name, candles.get(name), features.close) for name in BARS_SHOWN),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
+
+
+def _candidates(order: tuple[Stance, ...]) -> str:
+    return "CANDIDATES\n" + "\n".join(f'"{stance.value}"' for stance in order)
+
+
+def _listed(title: str, figures: Iterator[tuple[str, str]]) -> str:
+    return "\n".join([title, *(f"{name}={text}" for name, text in figures)])
 
 
 def _state(features: Features, figures: list[tuple[str, dict[str, str]]]) -> str:
-    missing = [
-        f"{frame}.{name}" for name, row in figures for frame, value in row.items() if value == NOT_AVAILABLE
-    ]
-    context = {
-        "funding_bps_8h": _number(_scaled(features.funding_per_8h, 1e4), 1),
-        "volume_24h_usdt": _magnitude(features.quote_volume_24h),
-        "open_interest_usdt": _magnitude(features.open_interest),
-    }
-    missing += [name for name, value in context.items() if value == NOT_AVAILABLE]
-    total = sum(len(row) for _, row in figures) + len(context)
+    around = dict(context(features))
+    shown = {f"{frame}.{name}": text for name, row in figures for frame, text in row.items()} | around
+    missing = [name for name, text in shown.items() if text == NOT_AVAILABLE]
     lines = [
         "STATE",
         f"regime={features.regime.value}",
-        *(f"{name}={value}" for name, value in context.items()),
-        f"complete={total - len(missing)} of {total} figures",
+        *(f"{name}={text}" for name, text in around.items()),
+        f"complete={len(shown) - len(missing)} of {len(shown)} figures",
         f"missing={' '.join(missing) or 'none'}",
     ]
     return "\n".join(lines)
@@ -103,61 +133,15 @@ def _figure_table(features: Features, figures: list[tuple[str, dict[str, str]]])
     return "\n".join(["FIGURES", ",".join(["figure", *frames]), *rows])
 
 
-def _figures(features: Features) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each figure's name and its text by timeframe."""
-    rows = {frame: dict(_frame_figures(figures)) for frame, figures in features.frames.items()}
-    first = next(iter(rows.values()), {})
-    for name in first:
-        yield name, {frame: row[name] for frame, row in rows.items()}
-
-
-def _frame_figures(frame: FrameFeatures) -> Iterator[tuple[str, str]]:
-    def away(price: float | None) -> str:
-        return _number(_ratio(_minus(price, frame.close), frame.atr), 2)
-
-    yield "lean", frame.lean.value
-    yield "rsi14", _number(frame.rsi, 1)
-    yield "macd_atr", _number(_ratio(frame.macd, frame.atr), 2)
-    yield "macd_signal_atr", _number(_ratio(frame.macd_signal, frame.atr), 2)
-    yield "macd_hist_atr", _number(_ratio(frame.macd_histogram, frame.atr), 3)
-    yield "adx14", _number(frame.adx, 1)
-    yield "atr14_bps", _number(_scaled(_ratio(frame.atr, frame.close), 1e4), 1)
-    yield "bollinger_place", _number(_place(frame), 2)
-    yield "bollinger_width_bps", _number(_scaled(_ratio(_band(frame), frame.close), 1e4), 0)
-    yield "ema20_atr", away(frame.ema_fast)
-    yield "ema50_atr", away(frame.ema_slow)
-    yield "sma200_atr", away(frame.sma_long)
-    yield "volume_ratio", _number(frame.volume_ratio, 2)
-    yield "obv_slope", _number(frame.obv_slope, 2)
-    yield "divergence", _DIVERGENCE[frame.divergence]
-    yield "swing_low_atr", away(frame.swing_low)
-    yield "swing_high_atr", away(frame.swing_high)
-
-
-_DIVERGENCE = {None: "none", Side.LONG: "bullish", Side.SHORT: "bearish"}
-
-
-def _levels(features: Features) -> str:
-    atr = hourly_atr(features)
-    lines = ["LEVELS nearest of 1h and 4h"]
-    for name, price in (("support", features.support), ("resistance", features.resistance)):
-        away = _minus(price, features.close)
-        in_bps = _number(_scaled(_ratio(away, features.close), 1e4), 0)
-        lines.append(f"{name}: {in_bps} bps, {_number(_ratio(away, atr), 2)} atr")
-    lines.append(f"place between them: {_number(_between(features), 2)} (0 support, 1 resistance)")
-    return "\n".join(lines)
-
-
 def _costs(features: Features, terms: TradeTerms) -> str:
     near, far = stop_bounds_atr(features, terms)
-    header = ",".join(["stop_bps", "cost_r", *(f"p_at_{reward:g}r" for reward in REWARD_RISKS)])
     lines = [
-        "COSTS AND BREAK-EVEN",
-        f"round trip cost: {terms.round_trip_cost * 1e4:.1f} bps of notional",
-        f"allowed stop distance: {terms.min_stop * 1e4:.0f} to {terms.max_stop * 1e4:.0f} bps"
-        f" = {_number(near, 2)} to {_number(far, 2)} atr",
-        f"least reward to risk: {terms.min_reward_risk:g}",
-        header,
+        "COSTS",
+        f"round_trip_cost_bps={terms.round_trip_cost * 1e4:.1f}",
+        f"stop_least_atr={number(near, 2)}",
+        f"stop_most_atr={number(far, 2)}",
+        f"reward_risk_least={terms.min_reward_risk:g}",
+        ",".join(["stop_bps", "cost_r", *(f"p_at_{reward:g}r" for reward in REWARD_RISKS)]),
     ]
     for stop in (terms.min_stop, terms.max_stop):
         cost_r = terms.round_trip_cost / stop
@@ -166,29 +150,39 @@ def _costs(features: Features, terms: TradeTerms) -> str:
     return "\n".join(lines)
 
 
-def _candle_table(candles: Candles, reference: float) -> str:
-    rows = candles.rows[-BARS_SHOWN[candles.timeframe] :]
-    mean_volume = float(rows[:, 5].mean()) if len(rows) else 0.0
+def _mood(mood: Mood) -> str:
+    """Words of our own lists only; one line where nothing is known."""
+    severity = mood.severity
+    told = {
+        "news_event": mood.event and mood.event.value,
+        "news_direction": mood.direction and mood.direction.value,
+        "news_severity": str(severity) if severity in range(MOST_SEVERE + 1) else None,
+        "fear_greed": mood.fear_greed and mood.fear_greed.value,
+        "chatter": mood.chatter and mood.chatter.value,
+        "chatter_direction": mood.chatter_direction and mood.chatter_direction.value,
+    }
+    if not any(told.values()):
+        return f"MOOD\nmood={NOT_AVAILABLE}"
+    return _listed("MOOD", ((name, word or NOT_AVAILABLE) for name, word in told.items()))
+
+
+def _candle_table(timeframe: str, candles: Candles | None, reference: float) -> str:
+    wanted = BARS_SHOWN[timeframe]
+    rows = candles.rows[-wanted:].tolist() if candles is not None else []
+    mean_volume = sum(row[5] for row in rows) / len(rows) if rows else 0.0
     lines = [
-        f"CANDLES {candles.timeframe}, {len(rows)} bars, oldest first; close, high above it, low"
-        " below it in bps, volume in % of mean",
+        f"CANDLES {timeframe}, {len(rows)} of {wanted} bars",
         "c,up,dn,v",
     ]
-    for _, _, high, low, close, volume in rows.tolist():
+    for _, _, high, low, close, volume in rows:
         figures = (
             (close - reference) / reference * 1e4,
             (high - close) / reference * 1e4,
             (close - low) / reference * 1e4,
             volume / mean_volume * 100 if mean_volume else None,
         )
-        lines.append(",".join(_number(figure, 0) for figure in figures))
+        lines.append(",".join(number(figure, 0) for figure in figures))
     return "\n".join(lines)
-
-
-def hourly_atr(features: Features) -> float | None:
-    """1h ATR in price units: the unit of every stated distance."""
-    frame = features.frames.get("1h")
-    return frame.atr if frame is not None and frame.atr else None
 
 
 def stop_bounds_atr(features: Features, terms: TradeTerms) -> tuple[float | None, float | None]:
@@ -197,46 +191,3 @@ def stop_bounds_atr(features: Features, terms: TradeTerms) -> tuple[float | None
     if atr is None:
         return None, None
     return terms.min_stop * features.close / atr, terms.max_stop * features.close / atr
-
-
-def _between(features: Features) -> float | None:
-    if features.support is None or features.resistance is None:
-        return None
-    return _ratio(features.close - features.support, features.resistance - features.support)
-
-
-def _place(frame: FrameFeatures) -> float | None:
-    return _ratio(_minus(frame.close, frame.bollinger_low), _band(frame))
-
-
-def _band(frame: FrameFeatures) -> float | None:
-    return _minus(frame.bollinger_high, frame.bollinger_low)
-
-
-def _minus(left: float | None, right: float | None) -> float | None:
-    return None if left is None or right is None else left - right
-
-
-def _ratio(numerator: float | None, denominator: float | None) -> float | None:
-    return None if numerator is None or not denominator else numerator / denominator
-
-
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-def _number(value: float | None, digits: int) -> str:
-    """Fixed digits, never "-0"; n/a for None and for what is not finite."""
-    if value is None or not math.isfinite(value):
-        return NOT_AVAILABLE
-    rounded = round(value, digits) + 0.0
-    return f"{rounded:.{digits}f}"
-
-
-def _magnitude(value: float | None) -> str:
-    """Rolling sums move inside a bar, so only their size is told: rounded down to 1 or 3 times 10^n."""
-    if value is None or not math.isfinite(value) or value <= 0:
-        return NOT_AVAILABLE
-    power = 10.0 ** math.floor(math.log10(value))
-    step = 3 if value >= 3 * power else 1
-    return f"over {step * power / 1e6:g}M"

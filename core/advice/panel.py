@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from core.advice.verdict import NOT_ASKED
 from core.opinion import Abstention, Brief, Opinion, Silence
 from core.ports import Adviser, Clock
 
@@ -55,10 +56,10 @@ class ParallelPanel:
         bell = asyncio.create_task(self._clock.sleep(self._deadline_s), name="advisers' deadline")
         try:
             answers = await self._collect(asked, bell, heard, listening)
-            await self._let_listen(listening)
+            await let_listen(listening, self._clock)
         finally:
-            await _end([*asked.values(), bell, *listening])
-            _report_broken(listening)
+            await end([*asked.values(), bell, *listening])
+            report_broken(listening)
         return _sorted([answers[name] for name in asked])
 
     async def _collect(
@@ -79,7 +80,7 @@ class ParallelPanel:
                     continue
                 answers[name] = self._outcome(name, task)
                 if heard is not None:
-                    listening.append(asyncio.create_task(_tell(heard, answers[name])))
+                    listening.append(asyncio.create_task(tell(heard, answers[name])))
         return answers
 
     def _outcome(self, name: str, task: asyncio.Task[Answer]) -> Answer:
@@ -95,25 +96,26 @@ class ParallelPanel:
             return Abstention(name, Silence.FAILED, type(error).__name__)
         answer = task.result()
         if isinstance(answer, Abstention):
-            log.warning(
-                "adviser abstained: adviser=%s why=%s detail=%s", name, answer.why.value, answer.detail
-            )
+            level = logging.INFO if answer.why in NOT_ASKED else logging.WARNING
+            words = "adviser abstained: adviser=%s why=%s detail=%s"
+            log.log(level, words, name, answer.why.value, answer.detail)
         return answer
 
-    async def _let_listen(self, listening: Sequence[asyncio.Task[None]]) -> None:
-        grace = asyncio.create_task(self._clock.sleep(LISTENER_GRACE_S), name="listeners' grace")
-        try:
-            while not grace.done() and (waiting := [task for task in listening if not task.done()]):
-                await asyncio.wait([*waiting, grace], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await _end([grace])
+
+async def let_listen(listening: Sequence[asyncio.Task[None]], clock: Clock) -> None:
+    grace = asyncio.create_task(clock.sleep(LISTENER_GRACE_S), name="listeners' grace")
+    try:
+        while not grace.done() and (waiting := [task for task in listening if not task.done()]):
+            await asyncio.wait([*waiting, grace], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end([grace])
 
 
-async def _tell(heard: Listener, answer: Answer) -> None:
+async def tell(heard: Listener, answer: Answer) -> None:
     await heard(answer)
 
 
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     """Cancels what still runs, waits for all of it and takes notice of what failed."""
     for task in tasks:
         if not task.done():
@@ -121,7 +123,7 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _report_broken(listening: Iterable[asyncio.Task[None]]) -> None:
+def report_broken(listening: Iterable[asyncio.Task[None]]) -> None:
     for task in listening:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("listener failed: error=%s", type(error).__name__, exc_info=error)

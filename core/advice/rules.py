@@ -8,10 +8,11 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from core.advice.brief import TradeTerms, hourly_atr, stop_bounds_atr
+from core.advice.brief import TradeTerms, stop_bounds_atr
+from core.advice.facts import hourly_atr, shown_figures
 from core.advice.verdict import RULES_NAME
 from core.market import Regime, Side
 from core.opinion import Abstention, Brief, Features, FrameFeatures, Opinion, Stance
@@ -36,7 +37,7 @@ HORIZON_TREND_BARS, HORIZON_RANGE_BARS = 192, 96
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule and whether it holds; `figure` names what it stands on."""
+    """One rule and whether it holds; `figure` names what it stands on, as the question does."""
 
     name: str
     holds: bool
@@ -48,11 +49,12 @@ class RulesAdviser:
 
     name = RULES_NAME
 
-    def __init__(self, terms: TradeTerms) -> None:
+    def __init__(self, terms: Callable[[], TradeTerms]) -> None:
+        """`terms`: those of the limits that hold at the moment, as the plan is checked by them."""
         self._terms = terms
 
     async def ask(self, brief: Brief, deadline_s: float) -> Opinion | Abstention:
-        return judge(brief.features, self._terms)
+        return judge(brief.features, self._terms())
 
 
 def judge(features: Features, terms: TradeTerms) -> Opinion:
@@ -84,26 +86,26 @@ def _trend_checks(features: Features, side: Side) -> Iterator[Check]:
     hour, four = features.frames["1h"], features.frames["4h"]
     yield _leans(four, side)
     yield _leans(hour, side)
-    yield _signed("1h.macd_histogram", hour.macd_histogram, side)
-    yield _signed("4h.macd_histogram", four.macd_histogram, side)
-    yield _above("1h.adx", hour.adx, STRONG_ADX)
-    yield _signed("1h.close-ema50", _difference(hour.close, hour.ema_slow), side)
+    yield _signed("1h.macd_hist_atr", hour.macd_histogram, side)
+    yield _signed("4h.macd_hist_atr", four.macd_histogram, side)
+    yield _above("1h.adx14", hour.adx, STRONG_ADX)
+    yield _signed("1h.ema50_atr", _difference(hour.close, hour.ema_slow), side)
     rsi = None if hour.rsi is None else (hour.rsi - 50) * side.sign
-    yield Check("momentum without excess", rsi is not None and 0 < rsi < 22, _figure("1h.rsi", hour.rsi))
+    yield Check("momentum without excess", rsi is not None and 0 < rsi < 22, "1h.rsi14")
 
 
 def _range_checks(features: Features, side: Side) -> Iterator[Check]:
     quarter, hour = features.frames["15m"], features.frames["1h"]
     place = _place_for(features, side)
-    yield Check("at the edge", place is not None and 0 <= place <= EDGE, _figure("place", place))
+    yield Check("at the edge", place is not None and 0 <= place <= EDGE, "place_between")
     rsi = None if hour.rsi is None else (50 - hour.rsi) * side.sign
-    yield Check("stretched", rsi is not None and 5 < rsi < 28, _figure("1h.rsi", hour.rsi))
+    yield Check("stretched", rsi is not None and 5 < rsi < 28, "1h.rsi14")
     band = _band_place(hour)
     depth = band if side is Side.LONG or band is None else 1 - band
-    yield Check("outer band", depth is not None and depth <= 0.25, _figure("1h.bollinger", band))
-    yield Check("no trend", hour.adx is not None and hour.adx <= CALM_ADX, _figure("1h.adx", hour.adx))
+    yield Check("outer band", depth is not None and depth <= 0.25, "1h.bollinger_place")
+    yield Check("no trend", hour.adx is not None and hour.adx <= CALM_ADX, "1h.adx14")
     yield _leans(quarter, side)
-    yield _signed("15m.macd_histogram", quarter.macd_histogram, side)
+    yield _signed("15m.macd_hist_atr", quarter.macd_histogram, side)
 
 
 def _common_checks(features: Features, side: Side) -> Iterator[Check]:
@@ -111,31 +113,27 @@ def _common_checks(features: Features, side: Side) -> Iterator[Check]:
     yield _above("1h.volume_ratio", hour.volume_ratio, 1.0)
     yield _signed("1h.obv_slope", hour.obv_slope, side)
     against = [frame.timeframe for frame in features.frames.values() if frame.divergence is side.opposite]
-    yield Check("no divergence against it", not against, f"divergence={' '.join(against) or 'none'}")
+    yield Check("no divergence against it", not against, f"{(*against, '1h')[0]}.divergence")
     place = _place_for(features, side)
-    yield Check("room to the next level", place is None or place <= 0.5, _figure("place", place))
+    yield Check("room to the next level", place is None or place <= 0.5, "place_between")
     paid = None if features.funding_per_8h is None else features.funding_per_8h * side.sign
-    yield Check("not crowded", paid is not None and paid <= CROWDED_FUNDING, _figure("funding_8h", paid, 5))
+    yield Check("not crowded", paid is not None and paid <= CROWDED_FUNDING, "funding_bps_8h")
 
 
 def _leans(frame: FrameFeatures, side: Side) -> Check:
     return Check(
         f"{frame.timeframe} leans",
         frame.lean.value == side.value,
-        f"{frame.timeframe}.lean={frame.lean.value}",
+        f"{frame.timeframe}.lean",
     )
 
 
 def _signed(name: str, value: float | None, side: Side) -> Check:
-    return Check(name, value is not None and value * side.sign > 0, _figure(name, value, 4))
+    return Check(name, value is not None and value * side.sign > 0, name)
 
 
 def _above(name: str, value: float | None, least: float) -> Check:
-    return Check(name, value is not None and value >= least, _figure(name, value))
-
-
-def _figure(name: str, value: float | None, digits: int = 2) -> str:
-    return f"{name}=n/a" if value is None else f"{name}={value:.{digits}f}"
+    return Check(name, value is not None and value >= least, name)
 
 
 def _difference(left: float, right: float | None) -> float | None:
@@ -165,6 +163,7 @@ def _idea(features: Features, side: Side, checks: list[Check], terms: TradeTerms
     stop, farthest = _stop_atr(features, side, terms)
     if stop > farthest:
         return _hold(f"The stop beyond the swing would be {stop:.1f} ATR away, over {farthest:.1f}.", 0.7)
+    shown = shown_figures(features)
     held = [check for check in checks if check.holds]
     failed = [check.name for check in checks if not check.holds]
     is_trend = features.regime is Regime.TRENDING
@@ -179,7 +178,7 @@ def _idea(features: Features, side: Side, checks: list[Check], terms: TradeTerms
             f"Rules, not AI: {kind} {side.value}, {len(held)} of {len(checks)} checks hold.",
             f"Against it: {', '.join(failed) or 'nothing on the list'}."[:120],
         ),
-        evidence=tuple(check.figure[:80] for check in held[:6]),
+        evidence=tuple(f"{check.figure}={shown[check.figure]}" for check in held[:6]),
         invalidation=f"Price passes the last 1h swing {'low' if side is Side.LONG else 'high'}.",
     )
 

@@ -1,52 +1,174 @@
 """Opinions → one verdict.
 
 Laws:
-- A side wins only with at least two agreeing answers that are more than half of all answers; holds count as
-  answers, abstentions don't. Everything else is hold.
+- A side wins only with at least two agreeing voters that are more than half of all voters that answered.
+  A hold is an answer. So is one that can't be used (`UNUSABLE`): it counts as a hold, so that an answer which
+  is invalid, invented or cut off never makes a trade easier than the honest dissent that it may have been.
+  Who was not heard, or not asked, is no answer.
 - A side that a red flag strikes can't win, whoever asks for it.
 - One answer alone is a verdict marked `is_single`: to be shown, never traded in auto.
-- With `Decider.RULES` the rule-based opinion is the verdict; what models said is recorded without effect.
-  With `Decider.AI` the rule-based opinion has no vote: it is no AI.
+- A veto may only refuse or reduce. It refuses a side by standing for the other one; by holding, by an answer
+  that can't be used, or by silence it leaves `VETO_SHARE` of the size. By agreeing it adds nothing.
+- A shadow is listed and changes nothing.
+- With `Decider.RULES` the rule-based opinion is the verdict, and vetoes hold; what models that would vote
+  said is recorded without effect. With `Decider.AI` the rule-based opinion is: it is no AI.
+- An exit only reduces risk, so nothing may hold one up: there vetoes have no say and an answer that can't be
+  used is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from core.market import Side
 from core.money import exact
-from core.opinion import Abstention, Decider, Flags, Opinion, Panel, Stance, Verdict
+from core.opinion import (
+    Abstention,
+    Decider,
+    Flags,
+    Opinion,
+    Panel,
+    Purpose,
+    Role,
+    Silence,
+    Stance,
+    Verdict,
+)
 
 RULES_NAME = "rules"
 """The rule-based adviser's name; no model may bear it."""
 
 QUORUM = 2
+VETO_SHARE = 0.5
+"""Of the size, for each veto that does not agree without standing against."""
+LEAST_SHARE = 0.25
+"""However many cautions there are: less would soon be under an exchange's minimum, which is a refusal."""
+EVERYBODY_VOTES: Mapping[str, Role] = MappingProxyType({})
+
+UNUSABLE = frozenset(
+    {
+        Silence.REFUSED,
+        Silence.TRUNCATED,
+        Silence.MALFORMED,
+        Silence.INVALID,
+        Silence.FABRICATED,
+        Silence.SWAPPED,
+        Silence.FAILED,
+    }
+)
+"""Something was said that is no opinion. FAILED too: what broke may have been the reading of an answer."""
+
+NOT_ASKED = frozenset({Silence.NOT_NEEDED, Silence.BARRED, Silence.BUDGET, Silence.RESTING})
+"""No request left."""
+
+OUR_CHOICE = frozenset({Silence.NOT_NEEDED, Silence.BARRED})
+"""It was not asked because we did not want to; that says nothing of the adviser."""
 
 
-def agree(panel: Panel, flags: Flags, decider: Decider) -> Verdict:
-    """Deterministic; the answers' order decides only the order in which they are listed."""
-    voters = [opinion for opinion in panel.opinions if (opinion.adviser == RULES_NAME) == _by_rules(decider)]
-    stance, agreeing, rule = _by_rule_book(voters) if _by_rules(decider) else _by_vote(voters)
-    confidence = _mean_confidence(agreeing)
-    reasons = [rule]
-    if stance.side is not None and flags.strikes(stance.side):
-        reasons = [_struck(stance.side, flags), rule]
-        stance, confidence = Stance.HOLD, 0.0
-    return Verdict(
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The voters' side of a panel."""
+
+    opinions: Sequence[Opinion]
+    unusable: Sequence[Abstention]
+
+    @property
+    def answers(self) -> int:
+        return len(self.opinions) + len(self.unusable)
+
+    def holding(self, stance: Stance) -> list[Opinion]:
+        return [opinion for opinion in self.opinions if opinion.stance is stance]
+
+
+def agree(
+    panel: Panel,
+    flags: Flags,
+    decider: Decider,
+    roles: Mapping[str, Role] = EVERYBODY_VOTES,
+    purpose: Purpose = Purpose.ENTRY,
+) -> Verdict:
+    """Deterministic; the answers' order decides only the order in which they are listed.
+
+    The roles noted on its answers are those in effect: of whom `decider` does not ask, SHADOW.
+    """
+    seen = _with_roles(panel, decider, roles, is_exit=purpose is Purpose.EXIT)
+    count = _count(seen, with_unusable=purpose is not Purpose.EXIT)
+    by_rules = decider is Decider.RULES
+    stance, agreeing, rule = _by_rule_book(count.opinions) if by_rules else _by_vote(count)
+    drawn = Verdict(
         stance=stance,
-        confidence=confidence,
+        confidence=_mean_confidence(agreeing),
         decider=decider,
-        is_single=not _by_rules(decider) and len(voters) == 1,
-        is_unanimous=len(voters) >= QUORUM and len({opinion.stance for opinion in voters}) == 1,
-        opinions=panel.opinions,
-        abstentions=panel.abstentions,
-        reasons=(*reasons, *_silences(panel.abstentions)),
+        is_single=not by_rules and len(count.opinions) == 1 == count.answers,
+        is_unanimous=len(agreeing) >= QUORUM and len(agreeing) == count.answers,
+        opinions=seen.opinions,
+        abstentions=seen.abstentions,
+        reasons=(rule,),
+    )
+    judged = _under_vetoes(_under_flags(drawn, flags))
+    return replace(judged, reasons=(*judged.reasons, *_silences(seen.abstentions)))
+
+
+def is_unusable(silence: Abstention) -> bool:
+    """Whether it is an answer that is no opinion, rather than no answer."""
+    return silence.why in UNUSABLE
+
+
+def refused(verdict: Verdict, reason: str) -> Verdict:
+    """The hold that is left of it, with `reason` first."""
+    return replace(
+        verdict,
+        stance=Stance.HOLD,
+        confidence=0.0,
+        share=1.0,
+        cautions=(),
+        reasons=(reason, *verdict.reasons),
     )
 
 
-def _by_rules(decider: Decider) -> bool:
-    return decider is Decider.RULES
+def reduced(verdict: Verdict, share: float, caution: str) -> Verdict:
+    """With `share` (0..1) of the size it had, never under `LEAST_SHARE`; a hold has no size to reduce."""
+    if verdict.stance is Stance.HOLD or not share < 1:
+        return verdict
+    left = min(verdict.share, max(verdict.share * share, LEAST_SHARE))
+    return replace(verdict, share=left, cautions=(*verdict.cautions, caution))
+
+
+# ---------------------------------------------------------------- who counts
+
+
+def _with_roles(panel: Panel, decider: Decider, roles: Mapping[str, Role], *, is_exit: bool) -> Panel:
+    def role_of(adviser: str) -> Role:
+        return role_in_effect(adviser, decider, roles, is_exit=is_exit)
+
+    return Panel(
+        tuple(replace(one, role=role_of(one.adviser)) for one in panel.opinions),
+        tuple(replace(one, role=role_of(one.adviser)) for one in panel.abstentions),
+    )
+
+
+def role_in_effect(
+    adviser: str, decider: Decider, roles: Mapping[str, Role], *, is_exit: bool = False
+) -> Role:
+    """SHADOW for whoever has no say in such a verdict, whatever its role is set to."""
+    if adviser == RULES_NAME:
+        return Role.VOTER if decider is Decider.RULES else Role.SHADOW
+    role = roles.get(adviser, Role.VOTER)
+    is_powerless = role is Role.VETO and is_exit
+    is_outvoted = role is Role.VOTER and decider is Decider.RULES
+    return Role.SHADOW if is_powerless or is_outvoted else role
+
+
+def _count(panel: Panel, *, with_unusable: bool) -> Count:
+    opinions = [one for one in panel.opinions if one.role is Role.VOTER]
+    silent = [one for one in panel.abstentions if one.role is Role.VOTER and is_unusable(one)]
+    return Count(opinions, silent if with_unusable else [])
+
+
+# ---------------------------------------------------------------- what they decide
 
 
 def _by_rule_book(voters: Sequence[Opinion]) -> tuple[Stance, Sequence[Opinion], str]:
@@ -56,26 +178,26 @@ def _by_rule_book(voters: Sequence[Opinion]) -> tuple[Stance, Sequence[Opinion],
     return stance, voters[:1], f"The rule-based strategy decides (no AI): {stance.value}."
 
 
-def _by_vote(voters: Sequence[Opinion]) -> tuple[Stance, Sequence[Opinion], str]:
-    if not voters:
+def _by_vote(count: Count) -> tuple[Stance, Sequence[Opinion], str]:
+    voters = count.opinions
+    if not count.answers:
         return Stance.HOLD, (), "No adviser answered: hold."
-    if len(voters) == 1:
+    if not voters:
+        return Stance.HOLD, (), f"No answer can be used: {_tally(count)}; hold."
+    if len(voters) == count.answers == 1:
         only = voters[0]
         return only.stance, voters, f"Only {only.adviser} answered: {only.stance.value}, a single opinion."
-    stance = max(Stance, key=lambda each: len(_holding(voters, each)))
-    agreeing = _holding(voters, stance)
-    if len(agreeing) >= QUORUM and 2 * len(agreeing) > len(voters):
-        return stance, agreeing, f"{len(agreeing)} of {len(voters)} answers agree on {stance.value}."
-    return Stance.HOLD, (), f"No side has two answers and a majority: {_tally(voters)}; hold."
+    stance = max(Stance, key=lambda each: len(count.holding(each)))
+    agreeing = count.holding(stance)
+    if len(agreeing) >= QUORUM and 2 * len(agreeing) > count.answers:
+        return stance, agreeing, f"{len(agreeing)} of {count.answers} answers agree on {stance.value}."
+    return Stance.HOLD, (), f"No side has two answers and a majority: {_tally(count)}; hold."
 
 
-def _holding(voters: Sequence[Opinion], stance: Stance) -> list[Opinion]:
-    return [opinion for opinion in voters if opinion.stance is stance]
-
-
-def _tally(voters: Sequence[Opinion]) -> str:
-    counts = {stance: len(_holding(voters, stance)) for stance in Stance}
-    return ", ".join(f"{count} {stance.value}" for stance, count in counts.items() if count)
+def _tally(count: Count) -> str:
+    counts = [(len(count.holding(stance)), stance.value) for stance in Stance]
+    counts.append((len(count.unusable), "that can't be used"))
+    return ", ".join(f"{number} {words}" for number, words in counts if number)
 
 
 def _mean_confidence(agreeing: Sequence[Opinion]) -> float:
@@ -84,6 +206,16 @@ def _mean_confidence(agreeing: Sequence[Opinion]) -> float:
         return 0.0
     total = sum((exact(opinion.confidence) for opinion in agreeing), Decimal(0))
     return float(total / len(agreeing))
+
+
+# ---------------------------------------------------------------- what may stop or shrink it
+
+
+def _under_flags(verdict: Verdict, flags: Flags) -> Verdict:
+    side = verdict.stance.side
+    if side is None or not flags.strikes(side):
+        return verdict
+    return refused(verdict, _struck(side, flags))
 
 
 def _struck(side: Side, flags: Flags) -> str:
@@ -95,5 +227,38 @@ def _struck(side: Side, flags: Flags) -> str:
     return f"Red flags strike {side.value}: {'; '.join(named)}; hold."
 
 
+def _under_vetoes(verdict: Verdict) -> Verdict:
+    side = verdict.stance.side
+    if side is None:
+        return verdict
+    vetoes = [one for one in verdict.opinions if one.role is Role.VETO]
+    against = [one.adviser for one in vetoes if one.stance.side is side.opposite]
+    if against:
+        return refused(verdict, f"Veto of {', '.join(against)}: {side.opposite.value}; hold.")
+    for caution in (*_holding_back(vetoes), *_unheard(verdict.abstentions)):
+        verdict = reduced(verdict, VETO_SHARE, caution)
+    return verdict
+
+
+def _holding_back(vetoes: Iterable[Opinion]) -> list[str]:
+    return [f"{one.adviser}, which has a veto, holds" for one in vetoes if one.stance is Stance.HOLD]
+
+
+def _unheard(abstentions: Iterable[Abstention]) -> list[str]:
+    """A veto that was not needed is none that is missing."""
+    return [
+        f"{one.adviser}, which has a veto, was not heard ({one.why.value.replace('_', ' ')})"
+        for one in abstentions
+        if one.role is Role.VETO and one.why is not Silence.NOT_NEEDED
+    ]
+
+
 def _silences(abstentions: Sequence[Abstention]) -> list[str]:
-    return [f"{silent.adviser} abstained: {silent.why.value}." for silent in abstentions]
+    return [
+        f"{silent.adviser} {_did_not(silent.why)}: {silent.why.value.replace('_', ' ')}."
+        for silent in abstentions
+    ]
+
+
+def _did_not(why: Silence) -> str:
+    return "was not asked" if why in NOT_ASKED else "abstained"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from core.market import Regime, Side
-from core.money import ONE, ZERO, floor_to
+from core.money import ONE, ZERO, exact, floor_to
 from core.opinion import Verdict
 from core.plan import Origin
 from core.risk.account import Account, Loss, bounded
@@ -85,6 +85,8 @@ def _of_judgement(
         if not confidence >= limits.full_confidence:
             text = f"confidence {confidence:.2f} is under {limits.full_confidence:.2f}"
             yield Ceiling(limits.band_size, text)
+        if verdict is not None and not verdict.share >= 1:
+            yield Ceiling(exact(verdict.share), "; ".join(verdict.cautions))
     if regime is Regime.VOLATILE:
         yield Ceiling(limits.volatile_size, "the regime is volatile")
 

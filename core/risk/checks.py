@@ -189,6 +189,30 @@ def _worth_it(case: Case) -> Iterator[Reason]:
         )
 
 
+def _likely_enough(case: Case) -> Iterator[Reason]:
+    """The second gate: only where the advisers' record supports a calibrated probability."""
+    plan = case.plan
+    if plan.chance is None or not plan.quantity > 0:
+        return
+    needed = break_even(plan)
+    if not needed <= plan.chance <= 1:
+        yield Reason(
+            "chance",
+            f"chance {plan.chance:.3f} of the target before the stop is under break-even {needed:.3f} "
+            f"at R:R {plan.reward_risk:.2f} after costs",
+        )
+
+
+def break_even(plan: Plan) -> float:
+    """Chance at which nothing is won or lost; 1 where nothing can be won.
+
+    p · gain = (1 - p) · R, both after costs, so p = 1 ÷ (1 + gain ÷ R). With the gross ratio RR and the costs
+    c in R of the bare stop distance, gain ÷ R is (RR - c) ÷ (1 + c): it is (1 + c) ÷ (1 + RR), as in
+    `core.advice.brief.break_even_probability`.
+    """
+    return float(1 / (1 + plan.reward_risk)) if plan.reward_risk > 0 else 1.0
+
+
 def _facts_fresh(case: Case) -> Iterator[Reason]:
     quote_age = (case.now - case.quote.at).total_seconds()
     if not EARLIEST_S <= quote_age <= case.limits.max_quote_age_s:
@@ -254,6 +278,7 @@ CHECKS: tuple[Check, ...] = (
     _venue_minimums,
     _liquidation_far,
     _worth_it,
+    _likely_enough,
     standing.drawdown_bearable,
     standing.size_within_ceilings,
     standing.room_in_budgets,

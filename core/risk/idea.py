@@ -9,7 +9,7 @@ from math import isfinite, isnan, nan
 
 from core.market import Side
 from core.money import ceil_to, exact
-from core.opinion import Features, Opinion, Verdict
+from core.opinion import Features, Opinion, Verdict, behind
 from core.plan import Origin, ScoreTerms
 from core.risk.limits import Limits
 
@@ -44,12 +44,13 @@ class Idea:
     """A price that the owner named, for the whole position."""
     beta: Decimal | None = None
     """To BTC; None: unknown."""
+    chance: float | None = None
+    """Calibrated probability that the target is met before the stop; None: no record supports one."""
 
     @property
     def agreeing(self) -> tuple[Opinion, ...]:
-        """Of the side's advisers, each one's opinion."""
-        opinions = self.verdict.opinions if self.verdict is not None else ()
-        return tuple(one for one in opinions if one.stance.side is self.side)
+        """Of the side's voters, each one's opinion."""
+        return behind(self.verdict, self.side)
 
     @property
     def horizon_h(self) -> float | None:

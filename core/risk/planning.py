@@ -137,6 +137,7 @@ def _outline(idea: Idea, entry: Decimal, equity: Decimal, now: datetime) -> Plan
         bar_closed_at=idea.features.bar_closed_at,
         decision_id=idea.decision_id,
         beta=idea.beta,
+        chance=idea.chance,
         horizon_h=idea.horizon_h,
         bar_close=known(idea.features.close),
     )

@@ -6,9 +6,7 @@ Laws:
   alone, it blocks its symbol only.
 - Ours is guarded at once. A journal that does not know the ids of our own orders has lost something: entries
   stay closed until a person confirms, across restarts.
-- Somebody else's is touched only after a person said so. It is told once, and told again when it was to be
-  ignored and has grown.
-- A trade is recorded before anything is sent for it, and an adopted one never sends an entry.
+- Somebody else's is touched only after a person said so.
 """
 
 from __future__ import annotations
@@ -16,35 +14,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from core.desk import ForeignView, Tap
-from core.errors import JournalError, PerpilotError, Throttled, Unknown
-from core.market import Side, coin
-from core.money import ZERO
-from core.notice import Notice
+from core.errors import JournalError, PerpilotError, Throttled
+from core.market import coin
 from core.ports import Blobs, Clock, Market, Venue
 from core.risk.limits import Limits
-from core.trade import Fill, Opening, Order, Position, Trade
-from core.trading import notices
+from core.trade import Fill, Order, Position, Trade
 from core.trading.accounts import AccountJournal, AccountKeeper
 from core.trading.entries import EntryGate
 from core.trading.executor import Executor
-from core.trading.foreign import (
-    Terms,
-    adopted_trade,
-    is_whole,
-    opening_of,
-    our_ids,
-    ours_resting,
-    stop_of,
-    view_of,
-)
-from core.trading.foreign_memory import ForeignMemory, Known
+from core.trading.foreign import is_whole, our_ids, ours_resting
+from core.trading.foreign_memory import ForeignMemory
+from core.trading.foreign_shown import ForeignShown
+from core.trading.foreign_taking import Taking
 from core.trading.ids import is_ours
-from core.trading.looking import FILLS_MARGIN, LOOKS_APART_S
-from core.trading.steps import Book, Step, Wait
+from core.trading.steps import Book
 from core.trading.unsorted import Unsorted
 
 log = logging.getLogger("perpilot.adopting")
@@ -60,11 +47,6 @@ FILLS_BACK = timedelta(days=3)
 
 UNSURE_TEXT = "a position without a trade is on the exchange, and whose it is is not known yet"
 UNSEEN_TEXT = "what is open on the exchange could not be read"
-LOST_TEXT = (
-    "Orders of mine are on the exchange that the journal does not know: the database was lost or put back. "
-    "What is open there is guarded. No entry is made until you have looked at /positions and confirm with "
-    "/resume."
-)
 
 
 class AdoptingJournal(AccountJournal, Blobs, Protocol):
@@ -85,25 +67,24 @@ class Adopter:
     ) -> None:
         self._venue = venue
         self._journal = journal
-        self._market = market
-        self._executor = executor
         self._keeper = keeper
         self._clock = clock
         self._gate = gate
-        self._limits = limits
         self._memory = ForeignMemory(journal, clock, keeper.account)
+        self._shown = ForeignShown(journal, market, clock, limits, self._memory)
+        self._taking = Taking(venue, journal, market, executor, keeper, clock, limits, self._shown)
         self._unsorted = Unsorted()
-        self._gone: dict[str, float] = {}
-        """Symbol of a known foreign position → since when it is not shown, monotonic seconds."""
         self._taken: dict[str, float] = {}
         """Symbol → when an open trade of it was seen last, monotonic seconds."""
-        self._told: set[str] = set()
         self._explained: frozenset[str] = frozenset()
         """Client ids of ours that the journal knows, or that it was suspected for."""
         self._is_unsure = False
         self._is_worth_haste = False
-        self.views: tuple[ForeignView, ...] = ()
+
+    @property
+    def views(self) -> tuple[ForeignView, ...]:
         """Positions that are somebody else's, or could not be sorted, as the newest pass saw them."""
+        return self._shown.views
 
     @property
     def is_unsettled(self) -> bool:
@@ -124,12 +105,12 @@ class Adopter:
             strange = await self._strange(positions, now)
             self._unsorted.saw(strange, now)
             found = [await self._sort(position, orders, now) for position in strange]
-            self.views = tuple(view for view in found if isinstance(view, ForeignView))
-            await self._forget_gone({position.symbol for position in strange}, now)
+            self._shown.views = tuple(view for view in found if isinstance(view, ForeignView))
+            await self._shown.forget_gone({position.symbol for position in strange}, now)
             self._is_unsure = any(map(_holds_entries, found))
         finally:
             self._hold_entries()
-        await self._tell_foreign()
+        await self._shown.tell()
 
     def doubt(self) -> None:
         """What is held and rests could not be read: nothing is entered until it was."""
@@ -172,7 +153,7 @@ class Adopter:
         is_foreign = known is not None and known.side is position.side and not known.is_unsorted
         if not is_marked and is_foreign:
             self._unsorted.sorted(symbol)
-            return await self._view(position, orders)
+            return await self._shown.view(position, orders)
         if not self._unsorted.has_agreed(symbol) or self._has_just_ended(symbol, now):
             self._is_worth_haste |= not self._unsorted.is_old(symbol, now)
             return await self._doubtful(position, orders, now)
@@ -200,7 +181,7 @@ class Adopter:
         fills = await self._fills_of(position, orders, now)
         if ids := our_ids(position, orders, fills):
             return await self._take_back(position, ids)
-        return await self._view(position, orders)
+        return await self._shown.view(position, orders)
 
     async def _fills_of(self, position: Position, orders: Sequence[Order], now: float) -> tuple[Fill, ...]:
         """As far back as they are needed; none where they cannot be read and an order of ours says enough."""
@@ -225,7 +206,7 @@ class Adopter:
         was_shown = known is not None and known.side is position.side and known.is_unsorted
         if not was_shown and not self._unsorted.is_old(position.symbol, now):
             return None
-        view = await self._view(position, orders, is_unsorted=True)
+        view = await self._shown.view(position, orders, is_unsorted=True)
         return replace(view, ignored_by="") if ours_resting(position.symbol, orders) else view
 
     def _has_just_ended(self, symbol: str, now: float) -> bool:
@@ -254,80 +235,24 @@ class Adopter:
         must not open the entries."""
         await self._suspect(ids)
         text = "it carries my own orders, and the journal had no trade of it"
-        trade = await self._record(position.symbol, position.side, text, by="perpilot", closes=False)
+        trade = await self._taking.record(position.symbol, position.side, text, by="perpilot", closes=False)
         if trade is not None:
             log.warning("adopted: trade=%s symbol=%s ids=%s", trade.id, trade.symbol, ",".join(sorted(ids)))
-            await self._first_rounds(trade)
+            await self._taking.first_rounds(trade)
         return trade
-
-    # ------------------------------------------------------------ somebody else's
-
-    async def _view(
-        self, position: Position, orders: Sequence[Order], *, is_unsorted: bool = False
-    ) -> ForeignView:
-        known = await self._know(position, is_unsorted=is_unsorted)
-        try:
-            terms = Terms(await self._market.instrument(position.symbol), self._limits())
-        except PerpilotError:
-            terms = None
-        view = view_of(position, orders, terms, known.ignored_by)
-        return replace(view, is_unsorted=is_unsorted)
-
-    async def _know(self, position: Position, *, is_unsorted: bool) -> Known:
-        """What was told of it; anew where it is another one, or was to be left alone and has grown."""
-        symbol, known = position.symbol, (await self._memory.read()).foreign.get(position.symbol)
-        is_same = known is not None and known.side is position.side
-        if known is None or not is_same or (known.ignored_by and position.quantity > known.quantity):
-            known = Known(position.side, position.quantity, self._clock.now(), is_unsorted=is_unsorted)
-        elif known.is_unsorted is not is_unsorted:
-            known = replace(known, is_unsorted=is_unsorted)
-        else:
-            return known
-        changed = known
-        await self._memory.change(lambda memory: memory.knowing(symbol, changed))
-        return changed
-
-    async def _forget_gone(self, shown: set[str], now: float) -> None:
-        """Once it is not shown by two looks; a turned one is a new one already."""
-        memory = await self._memory.read()
-        self._gone = {symbol: self._gone.get(symbol, now) for symbol in memory.foreign if symbol not in shown}
-        over = {symbol for symbol, since in self._gone.items() if now - since >= LOOKS_APART_S}
-        if over:
-            await self._memory.change(lambda memory: memory.without(over))
-
-    async def _tell_foreign(self) -> None:
-        """The keys are the memory's: what a crash kept from being told is told after it; nothing twice."""
-        memory = await self._memory.read()
-        for view in self.views:
-            known = memory.foreign.get(view.symbol)
-            if known is not None and not view.ignored_by:
-                kind = "unsorted" if view.is_unsorted else "foreign"
-                key = f"{kind}:{view.symbol}:{view.side}:{known.since.isoformat()}"
-                await self._tell(notices.foreign(view, key))
-        await self._tell_lost()
-
-    async def _tell_lost(self) -> None:
-        lost_at = (await self._memory.read()).lost_at
-        if lost_at is not None:
-            await self._tell(notices.system(f"lost_journal:{lost_at.isoformat()}", LOST_TEXT))
-
-    async def _tell(self, notice: Notice) -> None:
-        if notice.key not in self._told:
-            await self._journal.tell([notice])
-            self._told.add(notice.key)
 
     # ------------------------------------------------------------ what a person asks for
 
     async def adopt(self, symbol: str, by: str) -> Tap:
         """Raises what the ports raise; then nothing was recorded."""
-        view = self._view_of(symbol)
+        view = self._shown.of(symbol)
         if view is None:
             return _nothing(symbol)
         text = f"adopted by {by}; it was opened outside of Perpilot"
-        trade = await self._record(symbol, view.side, text, by, closes=False)
+        trade = await self._taking.record(symbol, view.side, text, by, closes=False)
         if trade is None:
             return _changed(symbol)
-        step, undone = await self._first_rounds(trade)
+        step, undone = await self._taking.first_rounds(trade)
         if isinstance(step, Book):
             return Tap(True, f"{coin(symbol)} was guarded and had to be closed at once.", _why(view.warning))
         rest = "Its stop follows once it can be placed." if undone else f"Its stop is at {trade.stop}."
@@ -335,15 +260,15 @@ class Adopter:
 
     async def close(self, symbol: str, by: str) -> Tap:
         """Raises what the ports raise; then nothing was recorded."""
-        view = self._view_of(symbol)
+        view = self._shown.of(symbol)
         if view is None:
             return _nothing(symbol)
-        trade = await self._record(
+        trade = await self._taking.record(
             symbol, view.side, f"closing all of it, asked for by {by}", by, closes=True
         )
         if trade is None:
             return _changed(symbol)
-        _, undone = await self._first_rounds(trade)
+        _, undone = await self._taking.first_rounds(trade)
         if undone:
             text = f"Closing {coin(symbol)} was begun and is being repeated until it is done."
             return Tap(True, text, _why(undone))
@@ -351,13 +276,13 @@ class Adopter:
 
     async def ignore(self, symbol: str, by: str) -> Tap:
         """Raises `JournalError`; then nothing was recorded."""
-        view = self._view_of(symbol)
+        view = self._shown.of(symbol)
         known = (await self._memory.read()).foreign.get(symbol)
         if view is None or known is None:
             return _nothing(symbol)
         ignored = replace(known, quantity=view.quantity, ignored_by=by)
         await self._memory.change(lambda memory: memory.knowing(symbol, ignored))
-        self._show(replace(view, ignored_by=by))
+        self._shown.change(replace(view, ignored_by=by))
         text = (
             f"{coin(symbol)} is left alone: no more word of it unless it turns or grows. "
             "It still counts as exposure, and no entry is made on it."
@@ -372,61 +297,6 @@ class Adopter:
         self._gate.open(LOST)
         log.warning("lost journal confirmed: by=%s", by)
         return True
-
-    def _view_of(self, symbol: str) -> ForeignView | None:
-        return next((view for view in self.views if view.symbol == symbol), None)
-
-    def _show(self, changed: ForeignView) -> None:
-        self.views = tuple(changed if view.symbol == changed.symbol else view for view in self.views)
-
-    # ------------------------------------------------------------ the trade
-
-    async def _record(self, symbol: str, side: Side, text: str, by: str, *, closes: bool) -> Trade | None:
-        """The trade of the position as it stands now; None where it is gone, turned, or has a trade already.
-
-        Position and fills belong together: the position is read before and after the fills.
-        """
-        async with self._executor.busy(symbol):
-            now = self._clock.now()
-            position = await self._position(symbol, side)
-            if position is None:
-                return None
-            fills = await self._venue.fills(symbol, now - FILLS_MARGIN)
-            orders = await self._venue.open_orders(symbol)
-            again = await self._position(symbol, side)
-            if again is None or again.quantity != position.quantity:
-                raise Unknown(f"the position in {coin(symbol)} is moving right now; please try again")
-            opening = opening_of(again, fills, now - FILLS_MARGIN)
-            trade = await self._trade_of(again, orders, opening, now, closes=closes)
-            told = notices.adopted(trade, again, text)
-            if closes:
-                told = notices.changed(trade, "close:1", text)
-            is_new = await self._journal.open_trade(trade, None, None, by, [told])
-        self.views = tuple(view for view in self.views if view.symbol != symbol)
-        return trade if is_new else None
-
-    async def _trade_of(
-        self, position: Position, orders: Sequence[Order], opening: Opening, now: datetime, *, closes: bool
-    ) -> Trade:
-        terms = Terms(await self._market.instrument(position.symbol), self._limits())
-        stop, account = stop_of(position, orders, terms), self._keeper.last_account
-        equity = account.equity if account is not None and account.equity is not None else ZERO
-        name = self._keeper.account
-        return adopted_trade(position, stop, opening, terms, name, equity, now, closes=closes)
-
-    async def _position(self, symbol: str, side: Side) -> Position | None:
-        found = await self._venue.positions()
-        return next((p for p in found if p.symbol == symbol and p.side is side), None)
-
-    async def _first_rounds(self, trade: Trade) -> tuple[Step | None, str]:
-        """The last step (None: the rounds broke off) and why it is neither at rest nor over; the guard goes
-        on from there."""
-        try:
-            step = await self._executor.advance(trade)
-        except PerpilotError as error:
-            log.warning("first rounds broke off: trade=%s symbol=%s error=%s", trade.id, trade.symbol, error)
-            return None, str(error)
-        return step, step.reason if isinstance(step, Wait) else ""
 
 
 def _holds_entries(found: ForeignView | Trade | None) -> bool:

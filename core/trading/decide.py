@@ -8,21 +8,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from core.advice.brief import TradeTerms, write_brief
+from core.advice.pooling import chance_of
 from core.advice.score import opportunity_score, wanted_leverage
-from core.advice.verdict import agree
+from core.advice.tempering import tempered
+from core.advice.verdict import agree, role_in_effect
+from core.adviser_record import NO_STANDING, Standing
 from core.analysis.beta import BTC, FRAME, beta_to_btc
 from core.analysis.features import describe
 from core.analysis.flags import FlagLimits, red_flags
 from core.errors import BadMarketFacts, NotAllowed, PerpilotError, Throttled, Unknown, UnknownSymbol
 from core.market import SCAN_TIMEFRAMES, Candles
 from core.money import exact
-from core.opinion import Abstention, Decider, Features, Flags, Opinion, Panel, Stance, Verdict
+from core.mood import NO_MOOD, Mood
+from core.opinion import (
+    Abstention,
+    Brief,
+    Decider,
+    Features,
+    Flags,
+    Opinion,
+    Panel,
+    Purpose,
+    Role,
+    Stance,
+    Verdict,
+)
 from core.plan import Cleared, Decision, Origin, Plan, Reason, Refused, ScoreTerms, StayOut
-from core.ports import AdviserPanel, Clock, Market
+from core.ports import AdviserPanel, Clock, Market, Moods
 from core.risk.account import Account
 from core.risk.analysed import LEFT_BARS, idea_left_behind
 from core.risk.checks import Case, examine
@@ -54,6 +71,10 @@ class Rules:
     limits: Limits
     flags: FlagLimits
     decider: Decider
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    """By adviser; who is not named votes."""
+    standing: Standing = NO_STANDING
+    """What the advisers' record supports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,10 @@ class Circle:
     account: str
     failed: Callable[[PerpilotError], None] = lambda error: None
     """Hears of every read that ended a decision."""
+    moods: Moods | None = None
+    """None: no news and no mood are read."""
+    version: str = ""
+    """Of the program, for the tapes."""
 
 
 async def decide(
@@ -77,6 +102,7 @@ async def decide(
     seed: str,
     heard: Heard | None = None,
     screen: Screen | None = None,
+    purpose: Purpose = Purpose.ENTRY,
 ) -> Decision:
     """`seed` makes the decision's id unique (a scan's id); the plan's id follows from it.
 
@@ -91,17 +117,20 @@ async def decide(
         )
         flags = red_flags(features, rules.flags)
         trail.features, trail.flags = features, flags
+        trail.mood = mood = await mood_of(symbol, features.bar_closed_at, circle)
         if flags.strike_both:
             return trail.stay("flags", *flag_reasons(flags))
         if barred:
             return trail.stay("entries", *barred)
 
-        brief = write_brief(features, candles, trade_terms(rules.limits))
-        opinions, abstentions = await circle.panel.ask(brief, heard)
-        verdict = agree(Panel(opinions, abstentions), flags, rules.decider)
-        trail.verdict = verdict
+        brief = write_brief(features, candles, trade_terms(rules.limits), mood)
+        brief = replace(brief, decision_id=trail.id, purpose=purpose)
+        opinions, abstentions = await circle.panel.ask(brief, _in_role(heard, rules))
+        verdict = agree(Panel(opinions, abstentions), flags, rules.decider, rules.roles)
+        verdict = tempered(verdict, mood)
+        trail.verdict, trail.brief = verdict, brief
         if verdict.stance is Stance.HOLD:
-            gate = "verdict" if opinions else "advisers"
+            gate = "verdict" if any(one.role is Role.VOTER for one in verdict.opinions) else "advisers"
             return trail.stay(gate, *(Reason(gate, text) for text in verdict.reasons))
 
         idea = idea_of(verdict, features, circle.account, trail.id, rules)
@@ -118,6 +147,18 @@ async def decide(
         return trail.stay("data", Reason("data", str(error)))
 
 
+def _in_role(heard: Heard | None, rules: Rules) -> Heard | None:
+    """A listener that hears each answer with the role it will have in the verdict."""
+    if heard is None:
+        return None
+
+    async def told(answer: Opinion | Abstention) -> None:
+        role = role_in_effect(answer.adviser, rules.decider, rules.roles)
+        await heard(replace(answer, role=role))
+
+    return told
+
+
 async def _free() -> tuple[Reason, ...]:
     return ()
 
@@ -132,13 +173,16 @@ class Trail:
     features: Features | None = None
     flags: Flags = field(default_factory=Flags)
     verdict: Verdict | None = None
+    brief: Brief | None = None
+    mood: Mood = NO_MOOD
 
     def stay(self, gate: str, *reasons: Reason) -> Decision:
         return self.end(StayOut(self.symbol, gate, reasons))
 
     def end(self, outcome: Cleared[Plan] | Refused | StayOut) -> Decision:
         now = self.clock.now()
-        return Decision(self.id, self.symbol, now, outcome, self.features, self.flags, self.verdict)
+        known = (self.features, self.flags, self.verdict, self.brief, self.mood)
+        return Decision(self.id, self.symbol, now, outcome, *known)
 
 
 def idea_of(verdict: Verdict, features: Features, account: str, decision_id: str, rules: Rules) -> Idea:
@@ -157,7 +201,12 @@ def idea_of(verdict: Verdict, features: Features, account: str, decision_id: str
         score=NO_SCORE,
         leverage_wanted=wanted_leverage(features.regime, verdict.confidence),
         risk=rules.limits.risk_per_trade,
+        chance=chance_of(verdict, rules.standing),
     )
+
+
+async def mood_of(symbol: str, bar: datetime, circle: Circle) -> Mood:
+    return NO_MOOD if circle.moods is None else await circle.moods.mood(symbol, bar)
 
 
 async def study(symbol: str, circle: Circle) -> tuple[Features, Mapping[str, Candles]]:

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.advice.verdict import OUR_CHOICE
 from core.errors import PerpilotError
 from core.journal import DeskJournal, Mode
 from core.market import Side, bar_open
-from core.opinion import Flags
+from core.opinion import Flags, Silence
 from core.plan import Cleared, Plan, Refused
 from core.risk.checks import Case, examine
 from core.risk.planning import at_price
@@ -24,13 +25,16 @@ from core.trading.accounts import AccountKeeper
 from core.trading.approvals import Approvals
 from core.trading.decide import Circle, Rules
 from core.trading.executor import Executor
-from core.trading.scanner import FAULT, Progress, Scan, Scanner, gate_of
+from core.trading.records import gate_of
+from core.trading.scanner import FAULT, Progress, Scan, Scanner
 from core.trading.shadow_following import ShadowFollower
 
 log = logging.getLogger("perpilot.engine")
 
 MAX_SIGNALS = 3
 """Ideas told per scan in watch mode."""
+TOLD_ELSEWHERE = OUR_CHOICE | {Silence.BUDGET}
+"""Silences that are no failure of an adviser; a budget that is used up is told in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,8 @@ class Engine:
         day = scan.record.started_at.date().isoformat()
         verdicts = [decision.verdict for decision in scan.decisions if decision.verdict is not None]
         answered = sum(len(verdict.opinions) for verdict in verdicts)
-        silent = {a.adviser: a.why.value for verdict in verdicts for a in verdict.abstentions}
+        missing = [a for verdict in verdicts for a in verdict.abstentions if a.why not in TOLD_ELSEWHERE]
+        silent = {a.adviser: a.why.value for a in missing}
         told = [
             notices.ai_degraded(f"ai:{day}:{name}", [f"{name}: {why}"], answered)
             for name, why in sorted(silent.items())

@@ -17,29 +17,34 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from core.advice.brief import write_brief
 from core.advice.verdict import agree
 from core.errors import PerpilotError
-from core.market import TIMEFRAMES, bar_open
+from core.market import TIMEFRAMES, Instrument, bar_open
 from core.money import ONE
 from core.notice import Notice
-from core.opinion import Decider, Features, Flags, Panel, Verdict
+from core.opinion import Brief, Decider, Features, Flags, Panel, Purpose, Verdict
 from core.plan import Decision, Reason, StayOut
-from core.ports import Venue
+from core.ports import Clock, Venue
 from core.risk.limits import Limits
 from core.risk.stop_moves import Held, tightened
 from core.trade import ExitReason, Position, StopBy, Trade, Want
 from core.trading.accounts import AccountJournal
-from core.trading.decide import Circle, Rules, study, trade_terms
+from core.trading.decide import Circle, Rules, mood_of, study, trade_terms
 from core.trading.executor import Executor
 from core.trading.exits import must_wait_for_profit
 from core.trading.guard import Guard
 from core.trading.ids import derived
-from core.trading.scanner import record_of
+from core.trading.recording import Recorder, Subject
+from core.trading.records import record_of
+from core.trading.tape import Kind
 
 log = logging.getLogger("perpilot.exits")
 
+JUDGED, HELD, NET = "judged", "held", "net"
+"""What a tape calls the trade with its new count, how it stands, and what leaving would make."""
 GATE = "exit"
 """Where these decisions end in the journal."""
 FRAME = "15m"
@@ -89,18 +94,19 @@ class ExitOpinion:
     async def _hear(self, trade: Trade, bar: datetime, rules: Rules) -> None:
         if await self._position(trade) is None:
             return
-        features, candles = await study(trade.symbol, self._circle)
-        if features.bar_closed_at != bar:
+        subject = Subject(Kind.EXIT, trade.symbol, bar.isoformat(), Purpose.EXIT)
+        recorder = Recorder(self._circle, rules, subject)
+        heard = await hear(trade.symbol, bar, recorder.circle, rules, decision_id(trade, bar))
+        if heard is None:
             return  # the market shows this close late: the next call sees it
-        brief = write_brief(features, candles, trade_terms(rules.limits))
-        opinions, abstentions = await self._circle.panel.ask(brief)
-        verdict = agree(Panel(opinions, abstentions), Flags(), rules.decider)
-        judged = await self._record(trade, bar, verdict, rules.limits)
+        judged = await self._record(trade, bar, heard.verdict, rules.limits)
         if judged is None:
             return
-        step = await self._step(judged, verdict, rules.limits)
-        decision = self._decision(judged, bar, verdict, features, step)
-        await self._journal.record_decisions([record_of(decision, judged.account, None)], None)
+        recorder.note(JUDGED, judged)
+        step = await step_of(judged, heard.verdict, rules.limits, _Noted(self, recorder))
+        decision = decision_of(judged, bar, heard, step, recorder.circle.clock)
+        tape = recorder.sealed(decision)
+        await self._journal.record_decisions([record_of(decision, judged.account, None, tape)], None)
         await self._act(judged, step)
 
     async def _record(self, trade: Trade, bar: datetime, verdict: Verdict, limits: Limits) -> Trade | None:
@@ -114,19 +120,6 @@ class ExitOpinion:
         judged = await self._executor.change(trade, heard)
         return judged if judged is not None and judged.want is Want.OPEN else None
 
-    async def _step(self, trade: Trade, verdict: Verdict, limits: Limits) -> Step:
-        if not trade.against_count:
-            return Step(f"nothing stands against this {trade.side.value}: {_gist(verdict)}")
-        said = f"{_gist(verdict)}, against this {trade.side.value}, close {trade.against_count} in a row"
-        try:
-            if trade.against_count < CLOSES_TO_LEAVE:
-                held = await self._held(trade, limits)
-                return tightening(held, said) if held is not None else Step(f"{said}; {UNSEEN}")
-            net = await self._executor.net_if_left(trade)
-        except PerpilotError as error:
-            return Step(f"{said}; nothing is done, because its position cannot be read: {error}")
-        return leaving(limits, net, said) if net is not None else Step(f"{said}; {UNSEEN}")
-
     async def _act(self, trade: Trade, step: Step) -> None:
         if step.leaves:
             log.info("exit opinion: symbol=%s closing", trade.symbol)
@@ -139,27 +132,101 @@ class ExitOpinion:
             if is_moved:
                 await self._executor.advance(trade)
 
-    def _decision(
-        self, trade: Trade, bar: datetime, verdict: Verdict, features: Features, step: Step
-    ) -> Decision:
-        """Its id names trade and bar: there is one per close."""
-        outcome = StayOut(trade.symbol, GATE, (Reason(GATE, step.words),))
-        name, now = derived("exit", trade.id, bar.isoformat()), self._circle.clock.now()
-        return Decision(name, trade.symbol, now, outcome, features, Flags(), verdict)
-
-    async def _held(self, trade: Trade, limits: Limits) -> Held | None:
+    async def held(self, trade: Trade) -> AtVenue | None:
         position = await self._position(trade)
         if position is None:
             return None
         quote = await self._circle.market.quote(trade.symbol)
-        return Held(trade, position, quote.mark, await self._circle.market.instrument(trade.symbol), limits)
+        return AtVenue(position, quote.mark, await self._circle.market.instrument(trade.symbol))
+
+    async def net(self, trade: Trade) -> Decimal | None:
+        return await self._executor.net_if_left(trade)
 
     async def _position(self, trade: Trade) -> Position | None:
         found = await self._venue.positions()
         return next((p for p in found if p.symbol == trade.symbol and p.side is trade.side), None)
 
 
+class _Noted:
+    """The same sight, noted on the decision's tape."""
+
+    def __init__(self, sight: Sight, recorder: Recorder) -> None:
+        self._sight = sight
+        self._recorder = recorder
+
+    async def held(self, trade: Trade) -> AtVenue | None:
+        return await self._recorder.taken(HELD, self._sight.held(trade))
+
+    async def net(self, trade: Trade) -> Decimal | None:
+        return await self._recorder.taken(NET, self._sight.net(trade))
+
+
 # ---------------------------------------------------------------- the rule
+
+
+@dataclass(frozen=True, slots=True)
+class AtVenue:
+    """How a trade stands at the venue."""
+
+    position: Position
+    mark: Decimal
+    instrument: Instrument
+
+
+class Sight(Protocol):
+    """What a step looks at; None where the position is not seen. Raises what reading the venue raises."""
+
+    async def held(self, trade: Trade) -> AtVenue | None: ...
+
+    async def net(self, trade: Trade) -> Decimal | None:
+        """USDT that leaving now would make of the whole trade."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the advisers said of one close."""
+
+    features: Features
+    verdict: Verdict
+    brief: Brief
+
+
+async def hear(symbol: str, bar: datetime, circle: Circle, rules: Rules, name: str) -> Hearing | None:
+    """None while the market does not show the close `bar`; `name` is the decision's id."""
+    features, candles = await study(symbol, circle)
+    if features.bar_closed_at != bar:
+        return None
+    mood = await mood_of(symbol, bar, circle)
+    brief = write_brief(features, candles, trade_terms(rules.limits), mood)
+    brief = replace(brief, decision_id=name, purpose=Purpose.EXIT)
+    opinions, abstentions = await circle.panel.ask(brief)
+    verdict = agree(Panel(opinions, abstentions), Flags(), rules.decider, rules.roles, Purpose.EXIT)
+    return Hearing(features, verdict, brief)
+
+
+async def step_of(trade: Trade, verdict: Verdict, limits: Limits, sight: Sight) -> Step:
+    if not trade.against_count:
+        return Step(f"nothing stands against this {trade.side.value}: {_gist(verdict)}")
+    said = f"{_gist(verdict)}, against this {trade.side.value}, close {trade.against_count} in a row"
+    try:
+        if trade.against_count < CLOSES_TO_LEAVE:
+            seen = await sight.held(trade)
+            if seen is None:
+                return Step(f"{said}; {UNSEEN}")
+            return tightening(Held(trade, seen.position, seen.mark, seen.instrument, limits), said)
+        net = await sight.net(trade)
+    except PerpilotError as error:
+        return Step(f"{said}; nothing is done, because its position cannot be read: {error}")
+    return leaving(limits, net, said) if net is not None else Step(f"{said}; {UNSEEN}")
+
+
+def decision_of(trade: Trade, bar: datetime, heard: Hearing, step: Step, clock: Clock) -> Decision:
+    """Its id names trade and bar: there is one per close."""
+    outcome = StayOut(trade.symbol, GATE, (Reason(GATE, step.words),))
+    name, now = decision_id(trade, bar), clock.now()
+    known = (heard.features, Flags(), heard.verdict, heard.brief)
+    return Decision(name, trade.symbol, now, outcome, *known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +237,10 @@ class Step:
     stop: Decimal | None = None
     """Where the stop goes; None: it stays."""
     leaves: bool = False
+
+
+def decision_id(trade: Trade, bar: datetime) -> str:
+    return derived("exit", trade.id, bar.isoformat())
 
 
 def is_due(trade: Trade, bar: datetime) -> bool:

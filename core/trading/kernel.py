@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from core.journal import ShadowJournal
-from core.ports import AdviserPanel, Clock, Market, Venue
+from core.ports import AdviserPanel, Clock, Market, Moods, Venue
 from core.trading.accounts import AccountKeeper
 from core.trading.adopting import Adopter, AdoptingJournal
 from core.trading.approvals import Approvals
@@ -16,6 +16,7 @@ from core.trading.decide import Circle, Compute, Rules
 from core.trading.engine import Course, Engine
 from core.trading.entries import EntryGate
 from core.trading.executor import Executor
+from core.trading.executor_acting import Around
 from core.trading.exit_opinion import ExitOpinion
 from core.trading.failures import Failures
 from core.trading.guard import Guard
@@ -41,6 +42,9 @@ class Ports:
     clock: Clock
     compute: Compute
     account: str
+    moods: Moods | None = None
+    version: str = ""
+    """Of the program, for the tapes of its decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,16 @@ def build_kernel(
     that trading may count on: None without a cap, 0 while that is unknown."""
     gate = EntryGate()
     failures = Failures(ports.clock)
-    circle = Circle(ports.market, ports.panel, ports.clock, ports.compute, ports.account, failures.note)
+    circle = Circle(
+        ports.market,
+        ports.panel,
+        ports.clock,
+        ports.compute,
+        ports.account,
+        failures.note,
+        ports.moods,
+        ports.version,
+    )
     keeper = AccountKeeper(
         ports.venue,
         ports.journal,
@@ -87,10 +100,12 @@ def build_kernel(
         lambda: rules().limits,
         gate,
         ports.account,
-        lambda: tuple(event.name for event in keeper.open_events),
-        failures.note,
-        keeper.note_booking,
-        keeper.begin_day,
+        Around(
+            lambda: tuple(event.name for event in keeper.open_events),
+            failures.note,
+            keeper.note_booking,
+            keeper.begin_day,
+        ),
     )
     policies = Policies(executor, lambda: rules().limits, lambda: keeper.open_events)
     approvals = Approvals(ports.journal, keeper, executor, circle)

@@ -11,16 +11,18 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from core.codec import to_plain
 from core.errors import PerpilotError
-from core.journal import DecisionRecord, DeskJournal, ScanRecord
-from core.plan import Cleared, Decision, Plan, Reason, Refused, StayOut
+from core.journal import DeskJournal, ScanRecord
+from core.plan import Cleared, Decision, Plan, Reason
 from core.risk.account import Account
 from core.risk.ceilings import account_share
 from core.trading.accounts import AccountKeeper
-from core.trading.decide import Circle, Rules, Trail, decide
+from core.trading.decide import Circle, Rules, Trail
 from core.trading.ids import derived
+from core.trading.recording import decide_recorded
+from core.trading.records import gate_of, record_of
 from core.trading.screen import barred, unsizeable
+from core.trading.tape import TapeRecord
 
 log = logging.getLogger("perpilot.scanner")
 
@@ -58,11 +60,12 @@ class Scanner:
         places = asyncio.Semaphore(MAX_AT_ONCE)
         small: list[tuple[str, str]] = []
         ended: dict[str, Decision] = {}
+        tapes: dict[str, TapeRecord] = {}
 
         async def one(symbol: str) -> None:
             async with places:
                 screen = partial(self._screen, symbol, account, rules, small)
-                ended[symbol] = await decide(
+                ended[symbol], tapes[symbol] = await decide_recorded(
                     symbol, self._circle, self._keeper.look, rules, scan_id, screen=screen
                 )
             if progress is not None:
@@ -86,7 +89,7 @@ class Scanner:
             funnel=dict(Counter(gate_of(decision) for decision in decisions)),
             ranking=tuple(_rank_row(c.plan) for c in cleared),
         )
-        rows = [record_of(decision, self._keeper.account, scan_id) for decision in decisions]
+        rows = [record_of(d, self._keeper.account, scan_id, tapes.get(d.symbol)) for d in decisions]
         await self._journal.record_decisions(rows, record)
         ends = " ".join(f"{gate}={count}" for gate, count in sorted(record.funnel.items()))
         log.info("scan ended: symbols=%d cleared=%d %s", len(symbols), len(cleared), ends)
@@ -124,45 +127,6 @@ class Scanner:
             return reasons
         small.append((symbol, reason.mend or reason.text))
         return (*reasons, reason)
-
-
-def gate_of(decision: Decision) -> str:
-    """Where the straight line ended."""
-    match decision.outcome:
-        case StayOut(gate=gate):
-            return gate
-        case Refused():
-            return "risk"
-        case _:
-            return "cleared"
-
-
-def record_of(decision: Decision, account: str, scan_id: str | None) -> DecisionRecord:
-    outcome = decision.outcome
-    plan = None if isinstance(outcome, StayOut) else outcome.plan
-    reasons = () if isinstance(outcome, Cleared) else outcome.reasons
-    facts: dict[str, Any] = {
-        "features": to_plain(decision.features) if decision.features else None,
-        "flags": to_plain(decision.flags),
-        "verdict": to_plain(decision.verdict) if decision.verdict else None,
-        "plan": to_plain(plan) if plan else None,
-    }
-    return DecisionRecord(
-        id=decision.id,
-        account=account,
-        scan_id=scan_id,
-        symbol=decision.symbol,
-        at=decision.at,
-        gate=gate_of(decision),
-        reasons=tuple(_words(reason) for reason in reasons),
-        score=plan.score.total if plan else None,
-        stance=decision.verdict.stance.value if decision.verdict else "hold",
-        facts=facts,
-    )
-
-
-def _words(reason: Reason) -> str:
-    return f"{reason.text} (would be allowed by {reason.mend})" if reason.mend else reason.text
 
 
 def _rank_row(plan: Plan) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.book import CHOICES, SettingsBook, auto_barred, chat_changes, require_paper
+from bot.adviser_roles import auto_barred
+from bot.book import CHOICES, SettingsBook, chat_changes, require_paper
 from bot.limits import exit_rules_of, flag_limits_of, limits_of
 from bot.settings import SettingsError, load_settings, spec_of, specs, with_chat_change
 from core.analysis.flags import FlagLimits

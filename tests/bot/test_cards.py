@@ -30,6 +30,7 @@ from bot.cards import (
     visible_length,
 )
 from bot.cards_breakers import breakers_card, clearing_question
+from bot.cards_costs import costs_card
 from bot.cards_foreign import foreign_card, foreign_close_question
 from bot.cards_help import help_card, start_card
 from bot.cards_ideas import (
@@ -72,6 +73,7 @@ from bot.cards_status import (
     version_card,
 )
 from bot.demo.telegram_html import parse_html, utf16_length
+from core.advice.budget import budget_reached
 from core.codec import to_plain
 from core.desk import CloseEstimate, ProposedChange, ScanProgress, TradingState
 from core.journal import ApprovalState, Mode
@@ -150,6 +152,7 @@ def every_card(text: str) -> Iterator[Card]:
     yield why_symbol_card(bad(samples.decision_record()))
     yield metrics_card(bad(samples.metrics()), text, is_paper=True)
     yield risk_card(bad(samples.risk_view()), text, is_paper=False)
+    yield costs_card(bad(samples.costs()), text, is_paper=False)
     yield period_card(replace(samples.period(), by_symbol={text: (1, Decimal(1))}), text, is_paper=False)
     yield history_card([bad(samples.closed_trade(note="n"))] * 30, text, is_paper=True)
     yield sections_card(bad(samples.settings_views()))
@@ -198,6 +201,7 @@ def sample_notices() -> list[Notice]:
         notices.breaker_tripped(samples.breaker_event(), "at 00:00 UTC, or when you acknowledge it"),
         notices.breaker_cleared("daily_loss", "telegram:1001", samples.NOW, "known"),
         notices.ai_degraded("k5", ["Claude: timeout"], 1),
+        budget_reached("paper", samples.NOW.date(), Decimal("0.50"), Decimal("0.0004")),
         notices.summary("k6", "weekly", performance([closed], [], Decimal(100)), Decimal("101.5")),
     ]
 
@@ -426,6 +430,13 @@ def test_equity_that_is_unknown_is_said_to_be() -> None:
     words = plain(status_card(replace(samples.status(), equity=None, wallet=None, daily_pnl=None)).html)
 
     assert "Equity is unknown right now" in words and "n/a" not in words
+
+
+def test_a_source_of_news_that_is_silent_is_named_in_the_status() -> None:
+    silent = replace(samples.status(), unheard=("news.example", "<b>"))
+
+    assert "Nothing known of: news.example, <b>" in plain(status_card(silent).html)
+    assert "Nothing known of" not in plain(status_card(samples.status()).html)
 
 
 def test_the_notices_facts_are_plain_json() -> None:

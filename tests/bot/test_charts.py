@@ -181,9 +181,16 @@ async def test_without_two_points_the_picture_says_that_nothing_is_closed_yet(ch
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_more_points_than_fit_are_thinned(charts: ChartWorker) -> None:
-    many = [(START + timedelta(minutes=i), 1000.0 + i % 7) for i in range(MAX_POINTS * 3)]
+    lost_at = MAX_POINTS * 2
+    many = [
+        (START + timedelta(minutes=i), 1000.0 + i % 7 - 200 * (i >= lost_at)) for i in range(MAX_POINTS * 3)
+    ]
 
-    pixels(await charts.equity_png(curve(many), "Equity"))
+    drawn = pixels(await charts.equity_png(curve(many), "Equity"))
+    begun = pixels(await charts.equity_png(curve(many[:MAX_POINTS]), "Equity"))
+
+    assert count_of(GREEN, begun) > 2_000
+    assert count_of(GREEN, drawn) < 100  # the end, and so the outcome, is among what is left
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -237,9 +244,32 @@ async def test_bars_with_hostile_words_are_drawn_and_none_at_all_are_refused(cha
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_reliability_is_drawn_for_four_advisers_at_most_and_for_none_refused(
+    charts: ChartWorker,
+) -> None:
+    words = "$x^{$ <b> " + "W" * 500
+    points = ((0.0, 0.0, 0.0, 0.3, 0.3, 4), (0.55, 0.4, 0.35, 0.45, 0.42, 900), (1.0, 1.0, 0.2, 1.0, 0.5, 2))
+
+    one = pixels(await charts.models_png([(words, words, points)], "Advisers", words))
+    four = pixels(await charts.models_png([(words, words, points)] * 9, "Advisers", words))
+
+    assert count_of(ORANGE, one) > 1_000
+    assert count_of(ORANGE, four) > 2_000
+    with pytest.raises(ChartUnavailable, match="no adviser has a judged answer"):
+        await charts.models_png([], "Advisers", "")
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_titles_are_drawn_as_they_are_whatever_is_in_them(charts: ChartWorker) -> None:
-    for title in ("$x^{$ 100% <b>&amp;", "🚀 до луны", "", "W" * 10_000, "two\nlines"):
+    titles = ("", "$x^{$ 100% <b>&amp;", "🚀 до луны", "W" * 10_000, "two\nlines")
+
+    blank, *written = [
         pixels(await charts.candles_png(market(), [(title, Decimal(100), title)], title, title))
+        for title in titles
+    ]
+
+    head = np.s_[:100]
+    assert all((drawn[head] > 150).sum() > 500 + (blank[head] > 150).sum() for drawn in written)
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -248,7 +278,9 @@ async def test_two_bars_and_a_price_that_never_moved_are_enough(charts: ChartWor
     still.rows[:, 1:5] = 7.0
     still.rows[:, 5] = 0.0
 
-    pixels(await charts.candles_png(still, [("Entry", Decimal(7), "entry")], "BTC"))
+    drawn = pixels(await charts.candles_png(still, [("Entry", Decimal(7), "entry")], "BTC"))
+
+    assert count_of(BLUE, drawn) > 1_000
 
 
 @pytest.mark.asyncio(loop_scope="module")

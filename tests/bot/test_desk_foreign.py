@@ -6,7 +6,8 @@ from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
-from bot.desk import Reach, TradingDesk
+from bot.desk import TradingDesk
+from bot.desk_reach import Reach
 from bot.status import StatusBoard
 from core.desk import TradingState
 from core.trade import OrderSide

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.desk import PAUSE_FIRST_S, Reach, TradingDesk
+from bot.desk import TradingDesk
+from bot.desk_leaving import PAUSE_FIRST_S
+from bot.desk_reach import Reach
 from bot.status import StatusBoard
 from core.errors import JournalError
 from core.trade import ExitReason

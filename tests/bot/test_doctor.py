@@ -44,6 +44,17 @@ async def test_a_price_that_cannot_be_read_is_no_reason_to_change_a_setting() ->
     assert {line.mend for line in (first, *each)} == {"ask again in a minute"}
 
 
+def test_the_doctor_names_the_sources_of_news_that_are_silent() -> None:
+    settings = load_settings({"NEWS_FEEDS": "https://news.example/rss?key=secret"})
+
+    (well,), (ill,) = doctor.mood_lines(settings, ()), doctor.mood_lines(settings, ("news.example",))
+
+    assert well.is_ok
+    assert not ill.is_ok and not ill.is_needed
+    assert "nothing is known of news.example" in ill.text and "secret" not in ill.text
+    assert doctor.mood_lines(load_settings({"FEAR_GREED_URL": ""}), ()) == []
+
+
 async def test_a_symbol_that_is_not_listed_is_to_be_taken_out() -> None:
     first, *each = await lines_of(_Unlisted(VirtualClock(NOW)))
 

@@ -414,7 +414,12 @@ async def test_stop_keeps_its_deadline_though_a_task_swallows_its_cancellation(
 
 
 async def test_stop_before_start_is_harmless(house: House) -> None:
+    script = house.script(None)
+
     await ended(house)
+
+    assert script.begun == 0
+    assert house.told == [] and house.gate.reasons == ()
 
 
 async def test_a_poke_begins_the_next_pass_at_once(house: House) -> None:

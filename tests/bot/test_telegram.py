@@ -184,6 +184,8 @@ async def test_an_unreadable_update_is_passed_over(telegram: TelegramStandIn, bo
         await telegram.wait_for("heard before")
         await telegram.wait_for("heard after")
 
+    assert sorted(message.body for message in telegram.messages) == ["heard after", "heard before"]
+
 
 async def test_a_proxy_that_answers_nonsense_does_not_spin_the_loop(bot: Bot) -> None:
     asked = 0

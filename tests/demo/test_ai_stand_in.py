@@ -99,7 +99,8 @@ async def test_grok_and_deepseek_report_usage_in_their_own_names(stand_in: AiSta
     _, grok = await post(f"{stand_in.xai_url}/chat/completions", chat(), BEARER)
     _, deepseek = await post(f"{stand_in.deepseek_url}/chat/completions", chat(), BEARER)
 
-    assert grok["usage"]["cost_in_usd_ticks"] == 0
+    told = grok["usage"]
+    assert told["cost_in_usd_ticks"] == 1_000 * told["prompt_tokens"] + 5_000 * told["completion_tokens"]
     assert deepseek["usage"]["prompt_cache_miss_tokens"] == deepseek["usage"]["prompt_tokens"]
 
 

@@ -48,10 +48,12 @@ async def test_a_killed_demo_takes_its_stand_ins_with_it(tmp_path: Path) -> None
     await bot.launch("demo")
     await address(bot)
     children = descendants(bot.pid)
+    were_alive = bool(children) and all(map(is_alive, children))
 
     await bot.kill9()
 
     await until(lambda: not any(is_alive(child) for child in children), what="no process is left")
+    assert were_alive
 
 
 async def test_a_folder_without_candles_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -82,6 +84,19 @@ async def test_a_replay_of_recorded_candles_runs_fast_and_scans(tmp_path: Path) 
     assert judged, "no symbol got further than its data"
 
 
+async def test_what_advisers_say_is_judged_by_what_the_market_does_after(tmp_path: Path) -> None:
+    bot = BotProcess(tmp_path, {})
+    await bot.launch("demo", "--fresh", "--speed", "600", "--auto")
+    try:
+        await address(bot)
+        judged = await until(lambda: judgements(tmp_path), 120, "an answer met its target or its stop")
+    finally:
+        if bot.is_running:
+            await bot.kill9()
+
+    assert all(bar < ended for bar, ended in judged)
+
+
 async def address(bot: BotProcess, within_s: float = ADDRESS_S) -> str:
     found = await until(
         lambda: re.search(r"chat (http://127\.0\.0\.1:\d+/)", bot.output), within_s, bot.output
@@ -90,19 +105,30 @@ async def address(bot: BotProcess, within_s: float = ADDRESS_S) -> str:
     return found[1]
 
 
+def judgements(home: Path) -> list[Any]:
+    """(bar, end) of each answer that the market has judged."""
+    sql = "SELECT bar, ended_at FROM adviser_opinions WHERE state = 'ended' AND ended_at IS NOT NULL"
+    return read_only(home, sql)
+
+
 def two_scans(home: Path) -> list[Any]:
     """(funnel,) of each scan, once there are two; empty before."""
+    found = read_only(home, "SELECT funnel FROM scans")
+    return found if len(found) >= 2 else []
+
+
+def read_only(home: Path, sql: str) -> list[Any]:
+    """Nothing while the demo's database or its tables are being made."""
     path = home / "data" / "demo" / "perpilot.db"
     if not path.exists():
         return []
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
     try:
-        found = connection.execute("SELECT funnel FROM scans").fetchall()
+        return connection.execute(sql).fetchall()
     except sqlite3.OperationalError:  # the tables are being made
         return []
     finally:
         connection.close()
-    return found if len(found) >= 2 else []
 
 
 def descendants(pid: int) -> list[int]:

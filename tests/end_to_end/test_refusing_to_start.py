@@ -43,6 +43,20 @@ async def test_a_token_that_telegram_does_not_know(house: Theatre, tmp_path: Pat
     assert is_one_sentence(ended), ended.output
 
 
+async def test_a_token_that_telegram_does_not_know_though_paper_trades_are_open(tmp_path: Path) -> None:
+    async with theatre(tmp_path) as stage:
+        await stage.start()
+        await stage.enter("/long SOL 0.5%")
+        await stage.bot.kill9()
+
+        ended = await stage.bot.command(TELEGRAM_BOT_TOKEN=f"987654321:{'w' * 35}")
+
+        assert stage.held("SOL") is not None
+    assert ended.code == 1
+    assert "TELEGRAM_BOT_TOKEN" in ended.output and "w" * 35 not in ended.output
+    assert is_one_sentence(ended), ended.output
+
+
 async def test_a_port_that_is_taken(house: Theatre, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from bot.cards_models import Panel
+from core.adviser_views import CostsView, ModelsView, ReplayView
 from core.desk import (
     Analysis,
     Bar,
@@ -85,11 +87,16 @@ class FakeDesk:
         self.approvals: dict[str, Approval] = {}
         self.failure: Exception | None = None
         self.pace_s = 0.0
+        self.analyses_ended: list[str] = []
+        """How each analysis ended: done or cancelled."""
         self.releases: list[asyncio.Event] = []
         self.stop = Decimal("63955.4")
         self.stop_refusal = ""
         self.risk_view = samples.risk_view()
         self.readiness_view = samples.readiness_view()
+        self.models_view = ModelsView()
+        self.replayed: ReplayView | None = None
+        self.replays: tuple[str, ...] = ()
         self.refusal: Tap | None = None
         """What every change answers instead of being done."""
 
@@ -110,6 +117,9 @@ class FakeDesk:
 
     async def metrics(self) -> MetricsView:
         return samples.metrics()
+
+    async def models(self) -> ModelsView:
+        return self.models_view
 
     async def period(self, period: Period) -> PeriodView:
         return samples.period(period)
@@ -146,10 +156,12 @@ class FakeDesk:
     ) -> Analysis:
         self._must_know(symbol)
         analysis = samples.analysis(symbol)
+        self.analyses_ended.append("cancelled")
         for answer in (*analysis.opinions, *analysis.abstentions):
             await asyncio.sleep(self.pace_s)
             if heard is not None:
                 await heard(answer)
+        self.analyses_ended[-1] = "done"
         return analysis
 
     async def chart(self, symbol: str, timeframe: str) -> ChartView:
@@ -223,6 +235,13 @@ class FakeDesk:
 
     async def risk(self) -> RiskView:
         return replace(self.risk_view, at=self.now)
+
+    async def costs(self) -> CostsView:
+        return replace(samples.costs(), at=self.now)
+
+    async def replay(self, decision_id: str) -> ReplayView | None:
+        self.replays = (*self.replays, decision_id)
+        return self.replayed
 
     async def readiness(self) -> ReadinessView:
         return replace(self.readiness_view, at=self.now)
@@ -362,6 +381,7 @@ class FakeCharts:
         self.delay_s = 0.0
         self.drawn = 0
         self.bars: tuple[Bar, ...] = ()
+        self.panels: tuple[Panel, ...] = ()
 
     async def _draw(self) -> bytes:
         await asyncio.sleep(self.delay_s)
@@ -380,4 +400,8 @@ class FakeCharts:
 
     async def risk_png(self, bars: Sequence[Bar], title: str, subtitle: str) -> bytes:
         self.bars = tuple(bars)
+        return await self._draw()
+
+    async def models_png(self, panels: Sequence[Panel], title: str, subtitle: str) -> bytes:
+        self.panels = tuple(panels)
         return await self._draw()

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from core.adviser_views import CostsView
 from core.codec import to_plain
 from core.desk import (
     Analysis,
@@ -41,6 +42,7 @@ from core.opinion import (
     Flags,
     FrameFeatures,
     Opinion,
+    Purpose,
     Silence,
     Stance,
     Verdict,
@@ -48,6 +50,7 @@ from core.opinion import (
 from core.performance import performance
 from core.performance_groups import groups
 from core.plan import Decision, Origin, Plan, Reason, Refused, ScoreTerms, Target
+from core.spending import DecisionCosts, Spending
 from core.trade import ClosedTrade, ExitReason, Position, Trade, Want
 
 D = Decimal
@@ -307,6 +310,25 @@ def metrics() -> MetricsView:
         cards={"approved": 2, "expired": 1},
         at=NOW,
         groups=groups(trades),
+    )
+
+
+def costs() -> CostsView:
+    rows = (
+        Spending(NOW.date(), "claude", Purpose.ENTRY, 40, Decimal("0.0213")),
+        Spending(NOW.date(), "deepseek", Purpose.EXIT, 3, Decimal("0.0021")),
+        Spending(NOW.date(), "claude", Purpose.LOOK, 1, Decimal("0.0006")),
+    )
+    return CostsView(
+        budget=Decimal("0.50"),
+        today=rows,
+        decisions=DecisionCosts(21, Decimal("0.0231"), "d-7", Decimal("0.0044")),
+        figures=AiFigures(44, 88, Decimal("0.024")),
+        month_usd=Decimal("1.25"),
+        next_30d_usd=Decimal("12.5"),
+        capital=Decimal("100.00"),
+        prices="As of 2026-11-22, from a table",
+        at=NOW,
     )
 
 

@@ -149,13 +149,13 @@ async def test_scan_reports_progress_and_then_the_ranking(chat: Chat) -> None:
 
 async def test_analyze_shows_each_opinion_then_the_verdict_and_a_chart(chat: Chat) -> None:
     chat.desk.pace_s = 1.1
-    progress = await chat.telegram.ask("/analyze BTC")
+    done = await chat.telegram.ask("/analyze BTC", 10)
 
-    done = await chat.telegram.wait_for("Nothing was traded.", 10)
     picture = await chat.telegram.wait_for(lambda m: m.photo is not None, 5)
 
-    assert done.message_id == progress.message_id
-    assert any("Claude: long 82%" in r.body and "GPT" not in r.body for r in done.history)
+    assert "Nothing was traded." in done.body
+    drafts = [draft["text"] for draft in chat.telegram.drafts]
+    assert any("Claude: long 82%" in text and "GPT" not in text for text in drafts)
     assert "reward 1.2 is below 1.5" in done.body
     assert "no answer (timeout)" in done.body
     assert "nothing was traded" in picture.body

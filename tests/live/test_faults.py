@@ -12,6 +12,7 @@ The cells mostly wait, so some are played at a time, before the first test; each
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -62,8 +63,7 @@ async def played_all(chosen: list[tuple[Fault, Face]]) -> Mapping[Cell, BaseExce
 def test_the_bot_survives(fault: Fault, face: Face, played: Mapping[Cell, BaseException | None]) -> None:
     error = played[fault.name, face.exchange_id]
 
-    if error is not None:
-        raise error
+    assert error is None, "".join(traceback.format_exception(error))
 
 
 async def play(fault: Fault, face: Face) -> None:

@@ -18,7 +18,7 @@ from core.errors import PerpilotError, Unknown
 from core.money import ZERO
 from core.ports import Result
 from core.trade import Intention, IntentState, OrderKind, Purpose, Want
-from core.trading import executor, lifecycle, looking, sending, steps
+from core.trading import executor_rounds, lifecycle, looking, sending, steps
 from core.trading.executor import Executor
 from core.trading.ids import client_id
 from core.trading.looking import Looker
@@ -150,7 +150,7 @@ def _planned_size(patch: pytest.MonkeyPatch) -> None:
             seen = replace(seen, position=replace(seen.position, quantity=trade.quantity))
         return real(trade, intents, seen, rules, now)
 
-    patch.setattr(executor, "next_step", next_step)
+    patch.setattr(executor_rounds, "next_step", next_step)
 
 
 def _clear_on_one_look(patch: pytest.MonkeyPatch) -> None:

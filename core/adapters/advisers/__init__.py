@@ -5,8 +5,17 @@ No SDK is imported before the first question: each takes a second or two and ten
 
 from __future__ import annotations
 
-from core.adapters.advisers.asking import AdviserLimits, ModelAdviser
+from core.adapters.advisers.asking import ModelAdviser
 from core.adapters.advisers.build import AdviserAccess, build_advisers
 from core.adapters.advisers.capabilities import PROVIDERS, Provider
+from core.adapters.advisers.line import AdviserLimits, Around
 
-__all__ = ["PROVIDERS", "AdviserAccess", "AdviserLimits", "ModelAdviser", "Provider", "build_advisers"]
+__all__ = [
+    "PROVIDERS",
+    "AdviserAccess",
+    "AdviserLimits",
+    "Around",
+    "ModelAdviser",
+    "Provider",
+    "build_advisers",
+]

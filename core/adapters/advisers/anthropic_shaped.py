@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from core.adapters.advisers.asking import ModelAdviser, count
-from core.adapters.advisers.capabilities import EFFORT
-from core.adapters.advisers.failures import CallFailed, rejected, timed_out, unreachable
-from core.adapters.advisers.prices import Usage
-from core.advice.answer import VOTE_SCHEMA, BadAnswer
-from core.opinion import Brief, Silence
+from core.adapters.advisers.asking import ModelAdviser, ModelLook, Text
+from core.adapters.advisers.failures import (
+    CallFailed,
+    UnfitReply,
+    kept_headers,
+    printable,
+    read_envelope,
+    rejected,
+    timed_out,
+    unreachable,
+)
+from core.adapters.advisers.line import Answer
+from core.adapters.advisers.transport import client_options
+from core.advice.dialect import AnswerForm
+from core.opinion import Silence
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
-CUT_REASONS = frozenset({"max_tokens", "model_context_window_exceeded"})
-WHOLE_REASONS = frozenset({"end_turn", "stop_sequence"})
-CACHE_TTL = "1h"
-"""Bars close every 15 minutes: the default of 5 minutes would miss each time."""
+NOT_FOUND = 404
 
 
 class AnthropicShaped(ModelAdviser):
     _client: AsyncAnthropic | None = None
 
-    def _request_body(self, brief: Brief) -> dict[str, Any]:
-        can = self._capabilities
-        output: dict[str, Any] = {"format": {"type": "json_schema", "schema": VOTE_SCHEMA}}
-        if can.takes_effort(self._model):
-            output["effort"] = EFFORT
-        rubric = {
-            "type": "text",
-            "text": brief.system,
-            "cache_control": {"type": "ephemeral", "ttl": CACHE_TTL},
-        }
-        return {
+    def _request_body(self, text: Text) -> dict[str, Any]:
+        can, output = self._can, dict[str, Any]()
+        if can.answer_form is AnswerForm.SCHEMA:
+            output["format"] = {"type": "json_schema", "schema": text.schema}
+        if effort := can.effort_for(self._model):
+            output["effort"] = effort
+        rubric: dict[str, Any] = {"type": "text", "text": text.system}
+        if can.cache_ttl:
+            rubric["cache_control"] = {"type": "ephemeral", "ttl": can.cache_ttl}
+        body = {
             "model": self._model,
-            can.max_tokens_parameter: can.max_tokens,
+            "max_tokens": can.max_tokens,
             "system": [rubric],
-            "messages": [{"role": "user", "content": brief.question}],
-            "output_config": output,
+            "messages": [{"role": "user", "content": text.question}],
             **can.extra,
         }
+        return body | {"output_config": output} if output else body
 
     def _open_client(self) -> None:
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
@@ -52,74 +58,65 @@ class AnthropicShaped(ModelAdviser):
             base_url=self._base_url,
             timeout=self._limits.timeout_s,
             max_retries=0,
-            # a redirect would carry the key to a host nobody named
-            http_client=DefaultAsyncHttpxClient(base_url=self._base_url, follow_redirects=False),
+            http_client=DefaultAsyncHttpxClient(**client_options(self._base_url)),
         )
-        _ = client.messages.with_raw_response  # loads the resource's modules here, not in the event loop
+        # these load the resources' modules here, not in the event loop
+        _ = client.messages.with_raw_response, client.models.with_raw_response
         self._client = client
 
-    async def _send(self, body: dict[str, Any]) -> tuple[int, str]:
-        import anthropic
-
+    async def _send(self, body: dict[str, Any]) -> Answer:
         assert self._client is not None, "ask prepares the client"
+        create = self._client.messages.with_raw_response.create
         sent = ("model", "messages", "max_tokens")
         rest = {name: value for name, value in body.items() if name not in sent}
-        try:
-            raw = await self._client.messages.with_raw_response.create(
+        return await self._sorted(
+            lambda: create(
                 model=body["model"],
                 messages=body["messages"],
                 max_tokens=body["max_tokens"],
                 extra_body=rest,
             )
+        )
+
+    async def _look(self) -> ModelLook:
+        assert self._client is not None, "look prepares the client"
+        retrieve = self._client.models.with_raw_response.retrieve
+        try:
+            answer = await self._sorted(lambda: retrieve(self._model))
+        except CallFailed as failed:
+            if failed.status == NOT_FOUND and self.is_own_address:
+                return ModelLook(False)
+            raise
+        told = read_envelope(answer.body)
+        if not told.get("id"):
+            raise CallFailed(Silence.MALFORMED, "the provider described no model", is_transient=False)
+        lifecycle, retires = told.get("lifecycle"), told.get("retires_at")
+        return ModelLook(
+            True,
+            printable(lifecycle, 20) if isinstance(lifecycle, str) else "",
+            printable(retires, 10) if isinstance(retires, str) else "",
+        )
+
+    async def _sorted(self, request: Callable[[], Awaitable[Any]]) -> Answer:
+        """Every way in which the SDK can fail, as a `CallFailed`."""
+        import anthropic
+
+        try:
+            raw = await request()
         except anthropic.APIStatusError as error:
             response = error.response
             raise rejected(
                 response.status_code, response.text, response.headers, self._clock.now()
             ) from error
         except anthropic.APITimeoutError as error:
-            raise timed_out(self._limits.timeout_s) from error
-        except anthropic.APIConnectionError as error:
+            raise timed_out(self._limits.timeout_s, error) from error
+        except (anthropic.APIConnectionError, UnfitReply) as error:
             raise unreachable(error) from error
         except anthropic.AnthropicError as error:
             raise CallFailed(Silence.FAILED, type(error).__name__, is_transient=False) from error
-        return raw.http_response.status_code, raw.http_response.text
+        got = raw.http_response
+        return Answer(got.status_code, got.text, kept_headers(got.headers))
 
-    def _usage(self, envelope: dict[str, Any]) -> Usage:
-        """Anthropic's `input_tokens` leaves out what was read from and written to its cache."""
-        usage = envelope.get("usage")
-        if not isinstance(usage, dict):
-            return Usage()
-        fresh = count(usage.get("input_tokens"))
-        read = count(usage.get("cache_read_input_tokens"))
-        written = count(usage.get("cache_creation_input_tokens")) or 0
-        return Usage(
-            tokens_in=None if fresh is None else fresh + (read or 0) + written,
-            tokens_out=count(usage.get("output_tokens")),
-            tokens_cached=read,
-            tokens_written=written,
-        )
-
-    def _content(self, envelope: dict[str, Any]) -> str:
-        blocks = envelope.get("content")
-        if not isinstance(blocks, list):
-            raise BadAnswer(Silence.MALFORMED, "the reply has no content")
-        _check_stop(envelope.get("stop_reason"))
-        texts = [
-            block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"
-        ]
-        if not texts or not all(isinstance(text, str) for text in texts):
-            raise BadAnswer(Silence.MALFORMED, "the reply has no text")
-        return "".join(str(text) for text in texts)
-
-    async def close(self) -> None:
+    async def _close_client(self) -> None:
         if self._client is not None:
             await self._client.close()
-
-
-def _check_stop(reason: Any) -> None:
-    if reason == "refusal":
-        raise BadAnswer(Silence.REFUSED, "the model refused")
-    if isinstance(reason, str) and reason in CUT_REASONS:
-        raise BadAnswer(Silence.TRUNCATED, f"the answer was cut: {reason}")
-    if not isinstance(reason, str) or reason not in WHOLE_REASONS:
-        raise BadAnswer(Silence.MALFORMED, "the reply ended for no reason we know")

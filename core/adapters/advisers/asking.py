@@ -2,9 +2,9 @@
 
 Laws:
 - The SDK never repeats a request and never reads an answer: one retry policy and one parser, both ours.
-- Every request that was sent is journalled with what came of it, before its answer is read.
+- Every request that was sent is journalled with what came of it, before its answer is read, and the answer is
+  read from what was journalled.
 - Only a request that brought no answer is repeated; a bad, refused or cut answer abstains at once.
-- The key leaves only in the request's header: no text that is kept, logged or shown holds it.
 - One deadline over everything. A wait that would pass it is not begun.
 """
 
@@ -13,93 +13,78 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
-import itertools
 import json
 import logging
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from core.adapters.advisers.capabilities import Capabilities
-from core.adapters.advisers.failures import CallFailed, printable, read_envelope, timed_out
-from core.adapters.advisers.prices import Usage, cost_usd
-from core.advice.answer import BadAnswer, Source, Vote, opinion_of, read_vote
+from core.adapters.advisers.dialects import content_from, opinion_from
+from core.adapters.advisers.failures import CallFailed
+from core.adapters.advisers.line import Answer, Around, Line, Question
+from core.adapters.advisers.served import Served
+from core.advice.answer import VOTE_SCHEMA, BadAnswer, Source, opinion_of, read_vote
+from core.advice.reading import ReaderSilent
 from core.market import next_close
-from core.opinion import Abstention, Brief, Opinion, Silence
-from core.ports import AdviserCall, CachedAnswer, CallJournal, Clock
+from core.opinion import Abstention, Brief, Opinion, Purpose, Silence
+from core.ports import AdviserCall, CachedAnswer
 
 log = logging.getLogger("perpilot.advisers")
 
-MAX_BODY_CHARS = 400_000
-"""A reply is about 3,000; what is longer is cut in the journal and no answer."""
-MAX_MODEL_CHARS = 100
+T = TypeVar("T")
+
 FIRST_WAIT_S = 1.0
 CACHE_FRAME = "15m"
+LISTING_S = 15.0
+"""For the list of models at the start."""
 
 
 @dataclass(frozen=True, slots=True)
-class AdviserLimits:
-    """`tries` are requests, not repetitions; `cache_s` 0 keeps no answer."""
+class Text:
+    """What is asked: the static part, the facts, and the form of the answer."""
 
-    timeout_s: float = 30.0
-    tries: int = 3
-    cache_s: float = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One brief in a provider's form."""
-
-    symbol: str
-    body: dict[str, Any]
-    """The JSON that is sent."""
-    key: str
-    asked_at: datetime
-    give_up_at: float
-    """On the monotonic clock."""
+    system: str
+    question: str
+    schema: Mapping[str, Any]
+    name: str
+    """Of the schema."""
+    version: str
+    """Requests of one version share the provider's cache."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A body that came with a good status."""
+class ModelLook:
+    """What a provider says of the model that is asked for, without asking it anything."""
 
-    call_id: str
-    envelope: dict[str, Any]
-    model: str
-    cost_usd: Decimal | None
-    latency_s: float
+    is_listed: bool
+    lifecycle: str = ""
+    """`active`, `deprecated`, `retired`, where the provider tells."""
+    retires: str = ""
 
 
 class ModelAdviser(ABC):
     """A model behind one endpoint. Subclasses speak the wire form."""
 
     def __init__(
-        self,
-        name: str,
-        model: str,
-        api_key: str,
-        base_url: str,
-        capabilities: Capabilities,
-        journal: CallJournal,
-        clock: Clock,
-        limits: AdviserLimits,
+        self, name: str, model: str, api_key: str, base_url: str, can: Capabilities, around: Around
     ) -> None:
         self._name = name
         self._model = model
         self._api_key = api_key
         self._base_url = base_url
-        self._capabilities = capabilities
-        self._journal = journal
-        self._clock = clock
-        self._limits = limits
-        self._numbers = itertools.count(1)
+        self._can = can
+        self._journal = around.journal
+        self._clock = around.clock
+        self._limits = around.limits
+        served = Served(name, model, is_own_address=self.is_own_address, journal=around.journal)
+        self._line = Line(name, model, api_key, can, around, served, self._send)
         self._preparing = asyncio.Lock()
         self._is_prepared = False
 
@@ -117,26 +102,36 @@ class ModelAdviser(ABC):
         """The id that is asked for; answers name the one that served."""
         return self._model
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._can
+
+    @property
+    def is_own_address(self) -> bool:
+        """Whether the provider itself is asked, not a compatible server."""
+        return self._base_url.rstrip("/") == self._can.default_base_url.rstrip("/")
+
     @abstractmethod
-    def _request_body(self, brief: Brief) -> dict[str, Any]: ...
+    def _request_body(self, text: Text) -> dict[str, Any]: ...
 
     @abstractmethod
     def _open_client(self) -> None:
         """Imports the SDK and makes the client; blocks for a second or two, so it runs in a thread."""
 
     @abstractmethod
-    async def _send(self, body: dict[str, Any]) -> tuple[int, str]:
-        """Status and body of one request. Raises `CallFailed`."""
+    async def _send(self, body: dict[str, Any]) -> Answer:
+        """One request. Raises `CallFailed`."""
 
     @abstractmethod
-    def _usage(self, envelope: dict[str, Any]) -> Usage: ...
+    async def _look(self) -> ModelLook:
+        """Raises `CallFailed`."""
 
     @abstractmethod
-    def _content(self, envelope: dict[str, Any]) -> str:
-        """The answer's text. Raises `BadAnswer` for a refusal, a cut and a reply of another form."""
+    async def _close_client(self) -> None: ...
 
-    @abstractmethod
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        await self._line.close()
+        await self._close_client()
 
     async def prepare(self) -> None:
         """Loads the SDK off the event loop; called early, it saves the first question that time."""
@@ -145,12 +140,42 @@ class ModelAdviser(ABC):
                 await asyncio.to_thread(_load, self._open_client)
                 self._is_prepared = True
 
+    async def look(self) -> ModelLook:
+        """One request that costs nothing. Raises `CallFailed` where nothing was learned."""
+        await self.prepare()
+        try:
+            async with asyncio.timeout(LISTING_S):
+                return await self._look()
+        except TimeoutError:
+            detail = f"no answer within {LISTING_S:g} s"
+            raise CallFailed(Silence.TIMEOUT, detail, is_transient=True) from None
+        except CallFailed as failed:
+            failed.detail = self._line.safe(failed.detail)
+            raise
+
     async def ask(self, brief: Brief, deadline_s: float) -> Opinion | Abstention:
-        """Raises only what the journal raises."""
+        """Raises only what journal and purse raise."""
         give_up_at = self._clock.monotonic() + deadline_s
+        return await self._within(deadline_s, self._vote(brief, give_up_at))
+
+    async def ask_text(
+        self, system: str, user: str, schema: dict[str, Any], purpose: Purpose, deadline_s: float
+    ) -> str:
+        """The text of an answer that is no vote, unread and never kept for reuse. Raises `ReaderSilent`, and
+        what journal and purse raise."""
+        give_up_at = self._clock.monotonic() + deadline_s
+        version = hashlib.sha256(system.encode()).hexdigest()[:8]
+        text = Text(system, user, schema, "reading", f"{purpose.value}-{version}")
+        question = self._question(text, "", purpose, "", give_up_at)
+        told = await self._within(deadline_s, self._told(question))
+        if isinstance(told, Abstention):
+            raise ReaderSilent(f"{self._name}: {told.why.value}: {told.detail}")
+        return told
+
+    async def _within(self, deadline_s: float, asking: Awaitable[T]) -> T | Abstention:
         try:
             async with asyncio.timeout(deadline_s) as bound:
-                return await self._answer(self._question(brief, give_up_at))
+                return await asking
         except CallFailed as failed:
             return Abstention(self._name, failed.why, failed.detail, failed.call_id)
         except TimeoutError:
@@ -158,38 +183,50 @@ class ModelAdviser(ABC):
                 raise
             return Abstention(self._name, Silence.DEADLINE, f"no answer within {deadline_s:g} s")
 
-    def _question(self, brief: Brief, give_up_at: float) -> Question:
-        body = self._request_body(brief)
-        named = json.dumps([self._name, self._model, self._base_url, body], sort_keys=True)
-        key = hashlib.sha256(named.encode()).hexdigest()
-        return Question(brief.symbol, body, key, self._clock.now(), give_up_at)
-
-    async def _answer(self, question: Question) -> Opinion | Abstention:
+    async def _vote(self, brief: Brief, give_up_at: float) -> Opinion | Abstention:
+        text = Text(brief.system, brief.question, VOTE_SCHEMA, "vote", brief.version)
+        question = self._question(text, brief.symbol, brief.purpose, brief.decision_id, give_up_at)
         if (known := await self._known_answer(question)) is not None:
             return known
         await self.prepare()
-        reply = await self._ask_patiently(question)
+        call = await self._ask_patiently(question)
+        answer = opinion_from(call, question.text, self._can.shape)
+        if isinstance(answer, Opinion):
+            await self._keep(question, call)
+        return answer
+
+    async def _told(self, question: Question) -> str | Abstention:
+        await self.prepare()
+        call = await self._ask_patiently(question)
+        if call.error:
+            return Abstention(self._name, Silence.SWAPPED, call.error, call.id)
         try:
-            content = self._content(reply.envelope)
-            vote = read_vote(content)
+            return content_from(call, self._can.shape)
         except BadAnswer as bad:
-            return Abstention(self._name, bad.why, self._safe(bad.detail), reply.call_id)
-        await self._keep(question, reply, content)
-        return self._opinion(vote, reply)
+            return Abstention(self._name, bad.why, bad.detail, call.id)
+
+    def _question(
+        self, text: Text, subject: str, purpose: Purpose, decision_id: str, give_up_at: float
+    ) -> Question:
+        body = self._request_body(text)
+        named = json.dumps([self._name, self._model, self._base_url, body], sort_keys=True)
+        key = hashlib.sha256(named.encode()).hexdigest()
+        now = self._clock.now()
+        return Question(subject, text.question, body, key, now, give_up_at, purpose, decision_id)
 
     async def _known_answer(self, question: Question) -> Opinion | None:
         kept = await self._journal.cached_answer(question.key, question.asked_at)
         if kept is None:
             return None
         try:
-            vote = read_vote(kept.raw)
+            vote = read_vote(kept.raw, question.text)
         except BadAnswer as bad:  # kept by a version that read answers otherwise
             log.warning("cached answer no longer valid: adviser=%s detail=%s", self._name, bad.detail)
             return None
         log.info("Using cached AI analysis", extra={"adviser": self._name, "symbol": question.symbol})
         return opinion_of(vote, Source(self._name, kept.model, kept.call_id, is_cached=True))
 
-    async def _keep(self, question: Question, reply: Reply, content: str) -> None:
+    async def _keep(self, question: Question, call: AdviserCall) -> None:
         until = min(
             next_close(question.asked_at, CACHE_FRAME),
             question.asked_at + timedelta(seconds=self._limits.cache_s),
@@ -202,25 +239,15 @@ class ModelAdviser(ABC):
                 key=question.key,
                 adviser=self._name,
                 symbol=question.symbol,
-                call_id=reply.call_id,
-                raw=content,
-                model=reply.model,
+                call_id=call.id,
+                raw=content_from(call, self._can.shape),
+                model=call.model_returned or self._model,
                 created_at=now,
                 expires_at=until,
             )
         )
 
-    def _opinion(self, vote: Vote, reply: Reply) -> Opinion:
-        source = Source(
-            self._name,
-            reply.model,
-            reply.call_id,
-            cost_usd=reply.cost_usd if reply.cost_usd is not None else Decimal(0),
-            latency_s=reply.latency_s,
-        )
-        return opinion_of(vote, source)
-
-    async def _ask_patiently(self, question: Question) -> Reply:
+    async def _ask_patiently(self, question: Question) -> AdviserCall:
         """Raises the last `CallFailed` when tries are used up or the next wait would pass the deadline."""
         retrying = AsyncRetrying(
             sleep=self._clock.sleep,
@@ -231,7 +258,7 @@ class ModelAdviser(ABC):
         )
         async for attempt in retrying:
             with attempt:
-                return await self._try_once(question, attempt.retry_state.attempt_number)
+                return await self._line.request(question, attempt.retry_state.attempt_number)
         raise AssertionError("the last failure is raised again")
 
     def _stop_before(self, give_up_at: float) -> Callable[[RetryCallState], bool]:
@@ -240,84 +267,6 @@ class ModelAdviser(ABC):
             return is_late or state.attempt_number >= self._limits.tries
 
         return is_over
-
-    async def _try_once(self, question: Question, attempt: int) -> Reply:
-        call = self._call(question, attempt)
-        started = self._clock.monotonic()
-        try:
-            async with asyncio.timeout(self._limits.timeout_s):
-                status, body = await self._send(question.body)
-        except asyncio.CancelledError:
-            await self._record(call, started, error="given up before an answer came")
-            raise
-        except TimeoutError:
-            raise await self._record_failure(call, started, timed_out(self._limits.timeout_s)) from None
-        except CallFailed as failed:
-            raise await self._record_failure(call, started, failed) from None
-        return await self._record(call, started, status=status, body=body)
-
-    def _call(self, question: Question, attempt: int) -> AdviserCall:
-        at = self._clock.now()
-        seed = f"{question.key}|{at.isoformat()}|{next(self._numbers)}"
-        return AdviserCall(
-            id=f"{self._name}-{hashlib.sha256(seed.encode()).hexdigest()[:20]}",
-            adviser=self._name,
-            model_asked=self._model,
-            symbol=question.symbol,
-            question_key=question.key,
-            request=json.dumps(question.body, ensure_ascii=False),
-            at=at,
-            attempt=attempt,
-        )
-
-    async def _record_failure(self, call: AdviserCall, started: float, failed: CallFailed) -> CallFailed:
-        """The same failure, journalled, with its row's id and without the key."""
-        failed.detail = self._safe(failed.detail)
-        failed.call_id = call.id
-        log.info(
-            "adviser call failed: adviser=%s attempt=%d why=%s detail=%s",
-            self._name,
-            call.attempt,
-            failed.why.value,
-            failed.detail,
-        )
-        await self._record(
-            call,
-            started,
-            status=failed.status,
-            body=failed.body,
-            error=f"{failed.why.value}: {failed.detail}",
-        )
-        return failed
-
-    async def _record(
-        self,
-        call: AdviserCall,
-        started: float,
-        *,
-        status: int | None = None,
-        body: str | None = None,
-        error: str = "",
-    ) -> Reply:
-        envelope = read_envelope(body) if body is not None and len(body) <= MAX_BODY_CHARS else {}
-        usage = self._usage(envelope)
-        model = _model_name(envelope)
-        reply = Reply(
-            call_id=call.id,
-            envelope=envelope,
-            model=model or self._model,
-            cost_usd=cost_usd(model or self._model, usage, call.at),
-            latency_s=self._clock.monotonic() - started,
-        )
-        await self._journal.record_call(_finished(call, reply, usage, status, self._kept_body(body), error))
-        return reply
-
-    def _kept_body(self, body: str | None) -> str | None:
-        """As it came, but without the key and without NUL, which PostgreSQL's text can't hold."""
-        return None if body is None else self._safe(body[:MAX_BODY_CHARS]).replace("\x00", "\\u0000")
-
-    def _safe(self, text: str) -> str:
-        return text.replace(self._api_key, "[key]") if self._api_key else text
 
 
 _LOADING = threading.Lock()
@@ -343,35 +292,6 @@ def _load(open_client: Callable[[], None]) -> None:
                 gc.enable()
 
 
-def _finished(
-    call: AdviserCall, reply: Reply, usage: Usage, status: int | None, body: str | None, error: str
-) -> AdviserCall:
-    return AdviserCall(
-        id=call.id,
-        adviser=call.adviser,
-        model_asked=call.model_asked,
-        symbol=call.symbol,
-        question_key=call.question_key,
-        request=call.request,
-        at=call.at,
-        attempt=call.attempt,
-        raw=body,
-        status=status,
-        model_returned=reply.model if reply.envelope.get("model") else "",
-        tokens_in=usage.tokens_in,
-        tokens_out=usage.tokens_out,
-        tokens_cached=usage.tokens_cached,
-        cost_usd=reply.cost_usd,
-        latency_s=reply.latency_s,
-        error=error,
-    )
-
-
-def _model_name(envelope: dict[str, Any]) -> str:
-    model = envelope.get("model")
-    return printable(model, MAX_MODEL_CHARS) if isinstance(model, str) else ""
-
-
 def _is_transient(error: BaseException) -> bool:
     return isinstance(error, CallFailed) and error.is_transient
 
@@ -382,8 +302,3 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     asked = error.retry_after_s if isinstance(error, CallFailed) else None
     return max(backoff, asked or 0.0)
-
-
-def count(value: Any) -> int | None:
-    """A count of tokens as reported; None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

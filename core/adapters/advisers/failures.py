@@ -19,8 +19,35 @@ TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
 OUT_OF_CREDIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_error"})
 
 
+MAYBE_BILLED = frozenset({408, 504, 524})
+"""Somebody on the way gave up waiting: the model behind may have worked, and counted."""
+NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+"""The SDKs' transport: it failed before a request could leave."""
+KEPT_HEADERS = frozenset(
+    {
+        "content-type",
+        "date",
+        "openai-model",
+        "openai-processing-ms",
+        "openai-version",
+        "request-id",
+        "retry-after",
+        "retry-after-ms",
+        "x-request-id",
+        "x-should-retry",
+    }
+)
+KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+MAX_HEADERS, MAX_HEADER_CHARS = 40, 200
+
+
+class UnfitReply(Exception):
+    """A reply that is not read to its end: too long, or packed although nobody asked for that."""
+
+
 class CallFailed(PerpilotError):
-    """One request brought no answer. `body` is what came, None where nothing did."""
+    """One request brought no answer. `body` is what came, None where nothing did; `is_free`: it was surely
+    not billed."""
 
     def __init__(
         self,
@@ -31,6 +58,8 @@ class CallFailed(PerpilotError):
         status: int | None = None,
         body: str | None = None,
         retry_after_s: float | None = None,
+        headers: str = "{}",
+        is_free: bool = False,
     ) -> None:
         super().__init__(detail)
         self.why = why
@@ -39,6 +68,8 @@ class CallFailed(PerpilotError):
         self.status = status
         self.body = body
         self.retry_after_s = retry_after_s
+        self.headers = headers
+        self.is_free = is_free
         self.call_id: str | None = None
 
 
@@ -51,14 +82,23 @@ class Complaint:
     message: str = ""
 
 
-def timed_out(seconds: float) -> CallFailed:
-    return CallFailed(Silence.TIMEOUT, f"no answer within {seconds:g} s", is_transient=True)
+def timed_out(seconds: float, error: BaseException | None = None) -> CallFailed:
+    """Free only where `error`, the SDK's, says that no connection was made."""
+    is_free = error is not None and type(error.__cause__).__name__ in NEVER_SENT
+    return CallFailed(Silence.TIMEOUT, f"no answer within {seconds:g} s", is_transient=True, is_free=is_free)
 
 
 def unreachable(error: BaseException) -> CallFailed:
-    """Refused, reset, cut off or garbled below HTTP."""
-    cause = error.__cause__ or error
-    return CallFailed(Silence.UNREACHABLE, f"no connection: {type(cause).__name__}", is_transient=True)
+    """Refused, reset, cut off or garbled below HTTP; free only where no connection was made at all."""
+    cause = error if isinstance(error, UnfitReply) else error.__cause__ or error
+    if isinstance(cause, UnfitReply):
+        return CallFailed(Silence.MALFORMED, str(cause), is_transient=False)
+    return CallFailed(
+        Silence.UNREACHABLE,
+        f"no connection: {type(cause).__name__}",
+        is_transient=True,
+        is_free=type(cause).__name__ in NEVER_SENT,
+    )
 
 
 def rejected(status: int, body: str, headers: Mapping[str, str], now: datetime) -> CallFailed:
@@ -73,6 +113,8 @@ def rejected(status: int, body: str, headers: Mapping[str, str], now: datetime) 
         status=status,
         body=body,
         retry_after_s=retry_after_s(headers, now),
+        headers=kept_headers(headers),
+        is_free=status not in MAYBE_BILLED,
     )
 
 
@@ -100,12 +142,30 @@ def _text(value: Any) -> str:
 
 
 def read_envelope(body: str) -> dict[str, Any]:
-    """The provider's JSON object; empty where the body is none, so that reading it finds nothing."""
+    """The provider's JSON object; empty where the body is none or names a key twice, so that reading it finds
+    nothing."""
     try:
-        value = json.loads(body)
+        value = json.loads(body, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice")
+    return fields
+
+
+def kept_headers(headers: Mapping[str, str]) -> str:
+    """JSON of those that tell something; no cookie, no account, nothing unknown."""
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        told = name.lower()
+        if len(kept) < MAX_HEADERS and (told in KEPT_HEADERS or told.startswith(KEPT_PREFIXES)):
+            kept[printable(told, MAX_HEADER_CHARS)] = printable(value, MAX_HEADER_CHARS)
+    return json.dumps(kept, sort_keys=True)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from core.adapters.advisers.asking import ModelAdviser, count
-from core.adapters.advisers.capabilities import EFFORT
-from core.adapters.advisers.failures import CallFailed, rejected, timed_out, unreachable
-from core.adapters.advisers.prices import XAI_TICK_USD, Usage
-from core.advice.answer import VOTE_SCHEMA, BadAnswer
-from core.opinion import Brief, Silence
+from core.adapters.advisers.asking import ModelAdviser, ModelLook, Text
+from core.adapters.advisers.failures import (
+    CallFailed,
+    UnfitReply,
+    kept_headers,
+    read_envelope,
+    rejected,
+    timed_out,
+    unreachable,
+)
+from core.adapters.advisers.line import Answer
+from core.adapters.advisers.transport import client_options
+from core.advice.dialect import AnswerForm
+from core.opinion import Silence
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-CUT_REASONS = frozenset({"length", "insufficient_system_resource"})
-"""The second is DeepSeek's: interrupted for lack of capacity."""
+MAX_LISTED = 5_000
 
 
 class OpenAIShaped(ModelAdviser):
     _client: AsyncOpenAI | None = None
 
-    def _request_body(self, brief: Brief) -> dict[str, Any]:
-        can = self._capabilities
+    def _request_body(self, text: Text) -> dict[str, Any]:
+        can = self._can
         body: dict[str, Any] = {
             "model": self._model,
             "messages": [
-                {"role": "system", "content": brief.system},
-                {"role": "user", "content": brief.question},
+                {"role": "system", "content": text.system},
+                {"role": "user", "content": text.question},
             ],
             can.max_tokens_parameter: can.max_tokens,
-            "response_format": _response_format(can.has_json_schema),
             **can.extra,
         }
-        if can.takes_effort(self._model):
-            body["reasoning_effort"] = EFFORT
-        if can.has_prompt_cache_key:
-            body["prompt_cache_key"] = f"perpilot-{brief.version}"
+        if form := _response_format(can.answer_form, text):
+            body["response_format"] = form
+        if effort := can.effort_for(self._model):
+            body["reasoning_effort"] = effort
+        if can.prompt_cache_key:
+            body["prompt_cache_key"] = f"perpilot-{text.version}"
         return body
 
     def _open_client(self) -> None:
@@ -50,79 +58,58 @@ class OpenAIShaped(ModelAdviser):
             base_url=self._base_url,
             timeout=self._limits.timeout_s,
             max_retries=0,
-            # a redirect would carry the key to a host nobody named
-            http_client=DefaultAsyncHttpxClient(base_url=self._base_url, follow_redirects=False),
+            http_client=DefaultAsyncHttpxClient(**client_options(self._base_url)),
         )
-        _ = (
-            client.chat.completions.with_raw_response
-        )  # loads the resource's modules here, not in the event loop
+        # these load the resources' modules here, not in the event loop
+        _ = client.chat.completions.with_raw_response, client.models.with_raw_response
         self._client = client
 
-    async def _send(self, body: dict[str, Any]) -> tuple[int, str]:
+    async def _send(self, body: dict[str, Any]) -> Answer:
+        assert self._client is not None, "ask prepares the client"
+        create = self._client.chat.completions.with_raw_response.create
+        rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
+        return await self._sorted(
+            lambda: create(model=body["model"], messages=body["messages"], extra_body=rest)
+        )
+
+    async def _look(self) -> ModelLook:
+        assert self._client is not None, "look prepares the client"
+        answer = await self._sorted(self._client.models.with_raw_response.list)
+        rows = read_envelope(answer.body).get("data")
+        if not isinstance(rows, list) or not rows:
+            raise CallFailed(Silence.MALFORMED, "the list of models is empty or no list", is_transient=False)
+        ids = {str(row.get("id")) for row in rows[:MAX_LISTED] if isinstance(row, dict)}
+        return ModelLook(self._model in ids)
+
+    async def _sorted(self, request: Callable[[], Awaitable[Any]]) -> Answer:
+        """Every way in which the SDK can fail, as a `CallFailed`."""
         import openai
 
-        assert self._client is not None, "ask prepares the client"
-        rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(
-                model=body["model"], messages=body["messages"], extra_body=rest
-            )
+            raw = await request()
         except openai.APIStatusError as error:
             response = error.response
             raise rejected(
                 response.status_code, response.text, response.headers, self._clock.now()
             ) from error
         except openai.APITimeoutError as error:
-            raise timed_out(self._limits.timeout_s) from error
-        except openai.APIConnectionError as error:
+            raise timed_out(self._limits.timeout_s, error) from error
+        except (openai.APIConnectionError, UnfitReply) as error:
             raise unreachable(error) from error
         except openai.OpenAIError as error:
             raise CallFailed(Silence.FAILED, type(error).__name__, is_transient=False) from error
-        return raw.http_response.status_code, raw.http_response.text
+        got = raw.http_response
+        return Answer(got.status_code, got.text, kept_headers(got.headers))
 
-    def _usage(self, envelope: dict[str, Any]) -> Usage:
-        usage = envelope.get("usage")
-        if not isinstance(usage, dict):
-            return Usage()
-        details = usage.get("prompt_tokens_details")
-        cached = details.get("cached_tokens") if isinstance(details, dict) else None
-        if cached is None:
-            cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek's name
-        ticks = count(usage.get("cost_in_usd_ticks"))  # xAI's actual bill
-        return Usage(
-            tokens_in=count(usage.get("prompt_tokens")),
-            tokens_out=count(usage.get("completion_tokens")),
-            tokens_cached=count(cached),
-            billed_usd=None if ticks is None else Decimal(ticks) * XAI_TICK_USD,
-        )
-
-    def _content(self, envelope: dict[str, Any]) -> str:
-        choices = envelope.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        message = choice.get("message") if isinstance(choice, dict) else None
-        if not isinstance(choice, dict) or not isinstance(message, dict):
-            raise BadAnswer(Silence.MALFORMED, "the reply has no message")
-        _check_finish(choice.get("finish_reason"), message.get("refusal"))
-        content = message.get("content")
-        if not isinstance(content, str):
-            raise BadAnswer(Silence.MALFORMED, "the message has no text")
-        return content
-
-    async def close(self) -> None:
+    async def _close_client(self) -> None:
         if self._client is not None:
             await self._client.close()
 
 
-def _response_format(has_json_schema: bool) -> dict[str, Any]:
-    if not has_json_schema:
+def _response_format(form: AnswerForm, text: Text) -> dict[str, Any] | None:
+    if form is AnswerForm.TEXT:
+        return None
+    if form is AnswerForm.OBJECT:
         return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "vote", "strict": True, "schema": VOTE_SCHEMA}}
-
-
-def _check_finish(reason: Any, refusal: Any) -> None:
-    if refusal or reason == "content_filter":
-        raise BadAnswer(Silence.REFUSED, "the model refused" if refusal else "the provider's filter struck")
-    if isinstance(reason, str) and reason in CUT_REASONS:
-        raise BadAnswer(Silence.TRUNCATED, f"the answer was cut: {reason}")
-    if reason != "stop":
-        raise BadAnswer(Silence.MALFORMED, "the reply ended for no reason we know")
+    schema = {"name": text.name, "strict": True, "schema": text.schema}
+    return {"type": "json_schema", "json_schema": schema}

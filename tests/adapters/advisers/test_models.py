@@ -7,15 +7,17 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from bot.demo.ai import AiFault, AiStandIn
 from core.adapters.advisers import AdviserLimits, ModelAdviser, Provider, build_advisers
+from core.adapters.advisers.capabilities import PROVIDERS, Shape
+from core.adapters.advisers.dialects import content_of, usage_of
 from core.adapters.advisers.prices import Usage
 from core.advice.answer import BadAnswer
 from core.advice.panel import ParallelPanel
@@ -30,6 +32,7 @@ from tests.adapters.advisers.worlds import (
     NeverWaits,
     access,
     advisers,
+    around,
     brief,
 )
 
@@ -40,24 +43,6 @@ EVERY = [
     ("deepseek", Provider.DEEPSEEK),
 ]
 WIRE_FORMS = [("claude", Provider.ANTHROPIC), ("gpt", Provider.OPENAI)]
-
-
-@pytest.fixture
-async def stand_in() -> AsyncIterator[AiStandIn]:
-    server = AiStandIn(latency_s=(0.0, 0.0))
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
-
-
-@pytest.fixture
-def clock() -> NeverWaits:
-    return NeverWaits()
 
 
 async def closed(*asked: ModelAdviser) -> None:
@@ -83,7 +68,8 @@ async def test_an_answer_becomes_an_opinion_and_a_row(
     assert (answer.adviser, answer.stance, answer.model) == (name, Stance.LONG, f"stand-in-{name}")
     (call,) = journal.calls
     assert call.id == answer.call_id
-    assert (call.status, call.error, call.attempt, call.cost_usd) == (200, "", 1, Decimal(0))
+    assert (call.status, call.error, call.attempt) == (200, "", 1)
+    assert call.cost_usd == answer.cost_usd > 0
     assert call.model_returned == f"stand-in-{name}"
     assert (call.tokens_in or 0) > 1000
     assert call.raw is not None
@@ -126,7 +112,7 @@ async def test_a_model_that_takes_no_effort_is_sent_none(
         access(Provider.OPENAI, stand_in.openai_url, "gpt-4o"),
         access(Provider.ANTHROPIC, stand_in.anthropic_url, "claude-haiku-4-5"),
     ]
-    for adviser in build_advisers(accesses, journal, clock, LIMITS):
+    for adviser in build_advisers(accesses, around(journal, clock)):
         await ask(adviser)
 
     assert "reasoning_effort" not in stand_in.bodies["gpt"][0]
@@ -221,7 +207,7 @@ async def test_past_its_deadline_a_hung_call_is_given_up_and_recorded(
 
     assert isinstance(answer, Abstention)
     assert answer.why is Silence.DEADLINE
-    assert [call.error for call in journal.calls] == ["given up before an answer came"]
+    assert [call.error for call in journal.calls] == ["deadline: given up before an answer came"]
 
 
 async def test_an_absent_endpoint_is_unreachable(journal: MemoryJournal, clock: NeverWaits) -> None:
@@ -229,7 +215,7 @@ async def test_an_absent_endpoint_is_unreachable(journal: MemoryJournal, clock: 
         access(Provider.OPENAI, "http://127.0.0.1:9/v1"),
         access(Provider.ANTHROPIC, "http://127.0.0.1:9"),
     ]
-    answers = [await ask(adviser) for adviser in build_advisers(accesses, journal, clock, LIMITS)]
+    answers = [await ask(adviser) for adviser in build_advisers(accesses, around(journal, clock))]
 
     assert [answer.why for answer in answers if isinstance(answer, Abstention)] == [Silence.UNREACHABLE] * 2
     assert len(journal.calls) == 6
@@ -258,7 +244,7 @@ async def test_another_question_model_or_endpoint_misses_the_cache(
         access(Provider.OPENAI, stand_in.openai_url, "gpt-6-sol"),
         access(Provider.OPENAI, stand_in.openai_url + "/"),
     ]
-    first, second, third = build_advisers(accesses, journal, clock, LIMITS)
+    first, second, third = build_advisers(accesses, around(journal, clock))
     await first.ask(brief(1), DEADLINE_S)
     await first.ask(brief(-1), DEADLINE_S)
     await second.ask(brief(1), DEADLINE_S)
@@ -356,7 +342,7 @@ async def test_a_key_that_a_provider_repeats_is_cut_out(
 ) -> None:
     accesses = [replace(access(Provider.OPENAI, stand_in.openai_url), api_key="Stand-in")]
     stand_in.break_next("gpt", AiFault.BAD_KEY)
-    answer = await ask(*build_advisers(accesses, journal, clock, LIMITS))
+    answer = await ask(*build_advisers(accesses, around(journal, clock)))
 
     assert isinstance(answer, Abstention)
     assert "[key] fault" in answer.detail
@@ -376,7 +362,7 @@ async def test_a_redirect_is_not_followed_with_the_key(journal: MemoryJournal, c
     server = await asyncio.start_server(elsewhere, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     accesses = [access(Provider.ANTHROPIC, f"http://127.0.0.1:{port}")]
-    answer = await ask(*build_advisers(accesses, journal, clock, LIMITS))
+    answer = await ask(*build_advisers(accesses, around(journal, clock)))
     server.close()
     await server.wait_closed()
 
@@ -414,7 +400,7 @@ async def test_one_hung_one_failing_and_one_talking_adviser_leave_the_fourth_and
 async def test_building_advisers_loads_no_sdk() -> None:
     script = (
         "import sys; import core.adapters.advisers as a; "
-        "a.build_advisers([a.AdviserAccess(p, 'k') for p in a.Provider], None, None, a.AdviserLimits()); "
+        "a.build_advisers([a.AdviserAccess(p, 'k') for p in a.Provider], a.Around(None, None, None)); "
         "sys.exit(bool({'openai', 'anthropic'} & set(sys.modules)))"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
@@ -425,7 +411,7 @@ async def test_building_advisers_loads_no_sdk() -> None:
 def test_a_provider_without_a_key_gives_no_adviser(journal: MemoryJournal, clock: NeverWaits) -> None:
     accesses = [replace(access(Provider.XAI, "http://x"), api_key=""), access(Provider.DEEPSEEK, "http://x")]
 
-    assert [adviser.name for adviser in build_advisers(accesses, journal, clock, LIMITS)] == ["deepseek"]
+    assert [adviser.name for adviser in build_advisers(accesses, around(journal, clock))] == ["deepseek"]
 
 
 async def test_two_questions_at_once_share_one_client(
@@ -463,12 +449,9 @@ async def test_loading_an_sdk_leaves_the_collector_as_it_was(
         ("stop", "text", Silence.MALFORMED),
     ],
 )
-def test_how_a_chat_ended_decides_before_its_text(
-    finish: object, message: object, why: Silence, journal: MemoryJournal, clock: NeverWaits
-) -> None:
-    (adviser,) = build_advisers([access(Provider.OPENAI, "http://x")], journal, clock, LIMITS)
+def test_how_a_chat_ended_decides_before_its_text(finish: object, message: object, why: Silence) -> None:
     with pytest.raises(BadAnswer) as caught:
-        adviser._content({"choices": [{"finish_reason": finish, "message": message}]})
+        content_of(Shape.CHAT, {"choices": [{"finish_reason": finish, "message": message}]})
 
     assert caught.value.why is why
 
@@ -486,38 +469,31 @@ def test_how_a_chat_ended_decides_before_its_text(
         (["end_turn"], [], Silence.MALFORMED),
     ],
 )
-def test_how_a_message_ended_decides_before_its_text(
-    reason: object, content: object, why: Silence, journal: MemoryJournal, clock: NeverWaits
-) -> None:
-    (adviser,) = build_advisers([access(Provider.ANTHROPIC, "http://x")], journal, clock, LIMITS)
+def test_how_a_message_ended_decides_before_its_text(reason: object, content: object, why: Silence) -> None:
     with pytest.raises(BadAnswer) as caught:
-        adviser._content({"stop_reason": reason, "content": content})
+        content_of(Shape.MESSAGES, {"stop_reason": reason, "content": content})
 
     assert caught.value.why is why
 
 
-def test_claude_thinking_before_it_answers_is_not_its_answer(
-    journal: MemoryJournal, clock: NeverWaits
-) -> None:
-    (adviser,) = build_advisers([access(Provider.ANTHROPIC, "http://x")], journal, clock, LIMITS)
+def test_claude_thinking_before_it_answers_is_not_its_answer() -> None:
     blocks = [
         {"type": "thinking", "thinking": "{}"},
         {"type": "text", "text": "A"},
         {"type": "text", "text": "B"},
     ]
 
-    assert adviser._content({"stop_reason": "end_turn", "content": blocks}) == "AB"
+    assert content_of(Shape.MESSAGES, {"stop_reason": "end_turn", "content": blocks}) == "AB"
 
 
-def test_usage_is_read_in_each_providers_words(journal: MemoryJournal, clock: NeverWaits) -> None:
-    accesses = [access(provider, "http://x") for provider in Provider]
-    claude, gpt, grok, deepseek = build_advisers(accesses, journal, clock, LIMITS)
+def test_usage_is_read_in_each_providers_words() -> None:
+    claude, gpt, grok, deepseek = (partial(usage_of, PROVIDERS[provider]) for provider in Provider)
     read, written = "cache_read_input_tokens", "cache_creation_input_tokens"
 
-    assert claude._usage({"usage": {"input_tokens": 5, read: 20, written: 3, "output_tokens": 7}}) == Usage(
+    assert claude({"usage": {"input_tokens": 5, read: 20, written: 3, "output_tokens": 7}}) == Usage(
         tokens_in=28, tokens_out=7, tokens_cached=20, tokens_written=3
     )
-    assert gpt._usage(
+    assert gpt(
         {
             "usage": {
                 "prompt_tokens": 9,
@@ -526,10 +502,10 @@ def test_usage_is_read_in_each_providers_words(journal: MemoryJournal, clock: Ne
             }
         }
     ) == Usage(tokens_in=9, tokens_out=4, tokens_cached=6)
-    assert grok._usage({"usage": {"cost_in_usd_ticks": 41_000_000}}).billed_usd == Decimal("0.0041")
-    assert deepseek._usage({"usage": {"prompt_tokens": 9, "prompt_cache_hit_tokens": 8}}).tokens_cached == 8
-    assert gpt._usage({"usage": {"prompt_tokens": "many", "completion_tokens": -1}}) == Usage()
-    assert claude._usage({"usage": None}) == Usage()
+    assert grok({"usage": {"cost_in_usd_ticks": 41_000_000}}).billed_usd == Decimal("0.0041")
+    assert deepseek({"usage": {"prompt_tokens": 9, "prompt_cache_hit_tokens": 8}}).tokens_cached == 8
+    assert gpt({"usage": {"prompt_tokens": "many", "completion_tokens": -1}}) == Usage()
+    assert claude({"usage": None}) == Usage()
 
 
 async def test_a_body_with_a_nul_can_be_kept_as_text(
@@ -537,4 +513,4 @@ async def test_a_body_with_a_nul_can_be_kept_as_text(
 ) -> None:
     (adviser,) = advisers(stand_in, journal, clock, providers=[Provider.OPENAI])
 
-    assert adviser._kept_body(f"a\x00b{KEY}") == "a\\u0000b[key]"
+    assert adviser._line._kept_body(f"a\x00b{KEY}") == "a\\u0000b[key]"

@@ -15,9 +15,10 @@ from core.plan import Target
 from core.risk.limits import Limits
 from core.trade import ExitReason, Order, OrderKind, Purpose, StopBy, Trade
 from core.trading.entries import EntryGate
-from core.trading.executor import Executor, _trade_of
+from core.trading.executor import Executor
 from core.trading.ids import is_ours
 from core.trading.steps import Book, Rest
+from core.trading.trade_rows import trade_of
 from db.journal import SqlJournal
 from db.session import InlineDatabase
 from tests.adapters.exchange.venue_stage import SOL
@@ -52,7 +53,7 @@ class Desk:
             created_at=self.stage.clock.now(),
         )
         await self.journal.open_account(PAPER, True, D(1000), Mode.SEMI_AUTO, self.stage.clock.now())
-        trade = _trade_of(plan, self.stage.clock.now())
+        trade = trade_of(plan, self.stage.clock.now())
         assert await self.journal.open_trade(trade, plan, None, "test", [])
         await self.stage.venue.prepare(SOL, 5)
         return trade

@@ -70,20 +70,27 @@ async def test_an_expired_listen_key_is_replaced_at_once(stage: Stage) -> None:
 
 
 async def test_a_replaced_connection_is_closed(stage: Stage) -> None:
-    async with listening(stage):
+    async with listening(stage) as streams:
         stage.exchange.streams.expire_key()
         await until(lambda: (None, What.CONNECTED) in stage.hints)
-        await until(lambda: len(stage.exchange.streams._sockets) == 1)
+        await until(lambda: len(stage.exchange.streams._sockets) <= 1)
+
+        assert stage.dials(streams, "account") > 1
+        assert len(stage.exchange.streams._sockets) == 1
 
 
 async def test_a_listen_key_that_ended_unsaid_is_noticed_at_its_renewal(stage: Stage) -> None:
-    async with listening(stage, patience=replace(QUICK, renew_s=0.2)):
+    async with listening(stage, patience=replace(QUICK, renew_s=0.2)) as streams:
         await until(lambda: stage.renewals >= 1)
+        keys = stage.asked_keys
         stage.exchange.streams.close_key()
         await until(lambda: (None, What.CONNECTED) in stage.hints)
         await until(lambda: bool(stage.exchange.streams.listeners))
         await stage.order()
         await until(lambda: (SOL, What.ORDER) in stage.hints)
+
+        assert stage.hints[:2] == [(None, What.LOST), (None, What.CONNECTED)]
+        assert stage.asked_keys > keys and not streams.is_silent("account")
 
 
 async def test_a_renewed_listen_key_keeps_its_connection(stage: Stage) -> None:
@@ -112,10 +119,13 @@ async def test_an_account_stream_that_misses_an_order_is_replaced(stage: Stage) 
         await stage.order()
         streams.expect(before)
         await until(lambda: stage.dials(streams, "account") > 1)
+        missed = (SOL, What.ORDER) not in stage.hints
         stage.exchange.faults.are_streams_silent = False
         await until(lambda: (None, What.CONNECTED) in stage.hints)
         await stage.order()
         await until(lambda: (SOL, What.ORDER) in stage.hints)
+
+        assert missed and stage.hints[0] == (None, What.LOST)
 
 
 async def test_an_order_whose_event_came_before_its_answer_is_not_waited_for(stage: Stage) -> None:
@@ -203,6 +213,8 @@ async def test_a_price_stream_that_repeats_one_moment_is_silent(stage: Stage) ->
         stage.exchange.freeze()
         await until(lambda: stage.dials(streams, "mark") > 1)
 
+        assert stage.dials(streams, "account") == 1
+
 
 async def test_an_exchange_that_is_away_is_dialled_until_it_is_back(stage: Stage) -> None:
     stage.exchange.faults.is_under_maintenance = True
@@ -231,10 +243,11 @@ async def test_closing_leaves_no_task_and_no_socket(stage: Stage) -> None:
     before = asyncio.all_tasks()
     async with listening(stage, SOL):
         await until(lambda: bool(stage.prices))
+        while_open = {task for task in asyncio.all_tasks() - before if _is_ours(task)}
     await until(lambda: not stage.exchange.streams._sockets)
 
-    # what is left belongs to the stand-in's own connections, which end with their sockets
-    await until(lambda: {task for task in asyncio.all_tasks() if _is_ours(task)} <= before)
+    # what else is left belongs to the stand-in's own connections, which end with their sockets
+    assert while_open and {task for task in asyncio.all_tasks() - before if _is_ours(task)} == set()
 
 
 def _is_ours(task: asyncio.Task[object]) -> bool:

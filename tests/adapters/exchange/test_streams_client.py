@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from core.adapters.exchange.client import Access, close_client, open_client
+from core.adapters.exchange.stream_words import What
 from tests.adapters.exchange.conftest import serving
 from tests.adapters.exchange.streams_stage import QUICK, on_stage, until
 
@@ -67,5 +68,8 @@ async def test_a_connection_without_pongs_is_replaced_and_still_closes_in_time()
         streams = stage.streams(patience, access=access)
         await streams.open()
         await until(lambda: stage.dials(streams, "account") > 2)
+        was_lost = (None, What.LOST) in stage.hints
         async with asyncio.timeout(2):
             await streams.close()
+
+        assert was_lost and streams.is_silent("account")

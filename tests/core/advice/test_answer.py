@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.advice.answer import BadAnswer, read_vote
+from core.advice.brief import write_brief
 from core.opinion import Silence, Stance
+from tests.core.advice.pictures import TERMS, candles, features
 
 LONG: dict[str, Any] = {
     "stance": "long",
@@ -34,9 +36,12 @@ HOLD = LONG | {
 }
 
 
+QUESTION = write_brief(features(), candles(), TERMS).question
+
+
 def silence(text: str) -> Silence:
     with pytest.raises(BadAnswer) as caught:
-        read_vote(text)
+        read_vote(text, QUESTION)
     return caught.value.why
 
 
@@ -44,26 +49,26 @@ def silence_of(**changes: Any) -> Silence:
     return silence(json.dumps(LONG | changes))
 
 
-def test_a_whole_answer_is_read() -> None:
-    vote = read_vote(json.dumps(LONG))
+def test_a_whole_answeris_read() -> None:
+    vote = read_vote(json.dumps(LONG), QUESTION)
 
     assert vote.stance is Stance.LONG
     assert (vote.confidence, vote.stop_atr, vote.target_atr, vote.horizon_bars) == (0.8, 6.5, 13.0, 96)
 
 
 def test_white_space_around_it_is_no_fault() -> None:
-    assert read_vote(f"\n  {json.dumps(LONG)} \n").stance is Stance.LONG
+    assert read_vote(f"\n  {json.dumps(LONG)} \n", QUESTION).stance is Stance.LONG
 
 
 def test_a_hold_needs_no_distances() -> None:
-    vote = read_vote(json.dumps(HOLD))
+    vote = read_vote(json.dumps(HOLD), QUESTION)
 
     assert vote.stance is Stance.HOLD
     assert vote.stop_atr is None
 
 
 def test_the_distances_of_a_hold_are_not_read() -> None:
-    vote = read_vote(json.dumps(HOLD | {"stop_atr": 0, "p_target_first": 0.4}))
+    vote = read_vote(json.dumps(HOLD | {"stop_atr": 0, "p_target_first": 0.4}), QUESTION)
 
     assert (vote.stance, vote.stop_atr, vote.p_target_first) == (Stance.HOLD, None, None)
 
@@ -105,7 +110,7 @@ def test_what_is_not_exactly_one_object_is_malformed(text: str) -> None:
 def test_a_cut_number_is_never_completed_into_an_order() -> None:
     text = json.dumps(LONG)
 
-    whole = [cut for cut in range(len(text)) if _is_read(text[:cut])]
+    whole = [cut for cut in range(len(text)) if is_read(text[:cut])]
 
     assert whole == []
 
@@ -159,7 +164,8 @@ def test_a_side_without_its_figures_is_invalid(name: str) -> None:
         ("reasons", ["turned \u202e round"]),
         ("reasons", ["half a pair \ud800"]),
         ("evidence", []),
-        ("evidence", ["a=1"] * 7),
+        ("evidence", ["1h.adx14=31.0"] * 7),
+        ("evidence", ["the trend is up"]),
         ("evidence", ["x" * 81]),
         ("invalidation", ""),
         ("invalidation", "x" * 121),
@@ -172,7 +178,7 @@ def test_a_field_outside_its_form_is_invalid(name: str, value: object) -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_does_more_than_abstain(text: str) -> None:
-    _is_read(text)
+    assert not is_read(text)
 
 
 @given(
@@ -189,7 +195,7 @@ def test_no_text_does_more_than_abstain(text: str) -> None:
 )
 def test_whatever_is_read_is_inside_its_ranges(changes: dict[str, Any]) -> None:
     try:
-        vote = read_vote(json.dumps(LONG | changes))
+        vote = read_vote(json.dumps(LONG | changes), QUESTION)
     except BadAnswer:
         return
 
@@ -197,11 +203,12 @@ def test_whatever_is_read_is_inside_its_ranges(changes: dict[str, Any]) -> None:
     assert vote.stance is Stance.HOLD or (
         0 < (vote.stop_atr or 0) <= 50 and 0 < (vote.target_atr or 0) <= 100
     )
+    assert set(vote.evidence) <= {"1h.adx14=31.0"}
 
 
-def _is_read(text: str) -> bool:
+def is_read(text: str) -> bool:
     try:
-        read_vote(text)
+        read_vote(text, QUESTION)
     except BadAnswer:
         return False
     return True

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from core.advice.brief import write_brief
+from core.advice.citations import fabricated, shown_in
 from core.advice.rules import RULES_MODEL, RulesAdviser, judge
 from core.market import Regime, Side
 from core.opinion import Features, Opinion, Stance
@@ -107,7 +108,18 @@ async def test_as_an_adviser_it_answers_the_brief_from_its_features() -> None:
     brief = write_brief(features(), candles(), TERMS)
     blind = dataclasses.replace(brief, question="", system="", candles={})
 
-    answer = await RulesAdviser(TERMS).ask(blind, 0.0)
+    answer = await RulesAdviser(lambda: TERMS).ask(blind, 0.0)
 
     assert isinstance(answer, Opinion)
     assert answer == judge(features(), TERMS)
+
+
+@pytest.mark.parametrize(
+    "made", [features(1), features(-1), ranging(1), ranging(-1), features(funding_per_8h=None)]
+)
+def test_what_the_rules_cite_stands_in_the_question(made: Features) -> None:
+    question = write_brief(made, candles(), TERMS).question
+    cited = judge(made, TERMS).evidence
+
+    assert cited
+    assert not fabricated(cited, shown_in(question))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.advice.verdict import RULES_NAME, agree
 from core.market import Side
-from core.opinion import Abstention, Decider, Flag, Flags, Panel, Silence, Stance, Verdict
+from core.opinion import Abstention, Decider, Flag, Flags, Panel, Role, Silence, Stance, Verdict
 from tests.core.advice.pictures import opinion
 
 NAMES = ("claude", "gpt", "deepseek", "grok")
@@ -109,7 +110,7 @@ def test_rules_decide_where_they_are_set_and_a_model_has_no_effect() -> None:
 
     assert (made.stance, made.confidence, made.decider) == (Stance.SHORT, 0.78, Decider.RULES)
     assert not made.is_single
-    assert made.opinions == answers
+    assert made.opinions == (answers[0], replace(answers[1], role=Role.SHADOW))
     assert made.reasons == ("The rule-based strategy decides (no AI): short.",)
 
 

@@ -13,8 +13,17 @@ from tests.core.analysis.bars import NOON_MS, SYMBOL, candles, walk, walked_fram
 Rows = np.ndarray
 
 
+def fault_of(check: Callable[[], None]) -> str:
+    """What is wrong with candles; empty for sound ones."""
+    try:
+        check()
+    except BadMarketFacts as error:
+        return str(error)
+    return ""
+
+
 def test_sound_candles_pass() -> None:
-    validate_frames(SYMBOL, walked_frames())
+    assert fault_of(lambda: validate_frames(SYMBOL, walked_frames())) == ""
 
 
 def set_to(row: int, column: int, value: float) -> Callable[[Rows], Rows]:
@@ -55,7 +64,7 @@ def test_a_bar_without_any_trade_is_sound() -> None:
     rows = walk(1, 50)
     rows[20, 4] = 0.0
 
-    validate(candles("1h", rows))
+    assert fault_of(lambda: validate(candles("1h", rows))) == ""
 
 
 def test_a_missing_timeframe_is_refused() -> None:
@@ -89,4 +98,6 @@ def test_timeframes_that_end_at_different_moments_are_refused(late_ms: int) -> N
 def test_between_two_hours_the_last_whole_hour_is_the_newest() -> None:
     frames = walked_frames()
 
-    validate_frames(SYMBOL, frames | {"15m": candles("15m", walk(1), NOON_MS + 2_700_000)})
+    frames |= {"15m": candles("15m", walk(1), NOON_MS + 2_700_000)}
+
+    assert fault_of(lambda: validate_frames(SYMBOL, frames)) == ""

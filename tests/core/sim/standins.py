@@ -21,7 +21,7 @@ class StandIns:
         opinions, silent = [], []
         for name, temperament in JUDGES.items():
             try:
-                vote = read_vote(json.dumps(judge(brief.question, temperament)))
+                vote = read_vote(json.dumps(judge(brief.question, temperament)), brief.question)
             except BadAnswer as error:
                 silent.append(Abstention(name, Silence.INVALID, str(error)))
                 continue

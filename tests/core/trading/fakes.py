@@ -363,6 +363,8 @@ class FakePanel:
         self.names: tuple[str, ...] = ("claude", "gpt")
         self.abstentions: tuple[Abstention, ...] = ()
         self.confidence: dict[str, float] = {}
+        self.own: dict[str, Opinion] = {}
+        """What single advisers say instead of all the others' opinion."""
         self.asked: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
 
@@ -373,8 +375,8 @@ class FakePanel:
         self.meanwhile()
         side = self.sides.get(brief.symbol)
         confidence = self.confidence.get(brief.symbol, 0.85)
-        opinions = tuple(an_opinion(name, side, confidence=confidence) for name in self.names)
-        return opinions, self.abstentions
+        opinions = (self.own.get(n) or an_opinion(n, side, confidence=confidence) for n in self.names)
+        return tuple(opinions), self.abstentions
 
 
 def _leaving(side: Side) -> OrderSide:

@@ -17,9 +17,9 @@ from core.market import Side
 from core.notice import NoticeKind
 from core.plan import Target
 from core.trade import ExitReason, Fill, OrderKind, StopBy, Trade
-from core.trading.executor import _trade_of
 from core.trading.exits import ExitRules
 from core.trading.guard import resting_stop
+from core.trading.trade_rows import trade_of
 from tests.core.builders import SOL, D, a_trade, a_verdict, an_opinion
 from tests.core.trading.fakes import WatchedVenue
 from tests.core.trading.world import World
@@ -131,7 +131,7 @@ async def test_the_trade_carries_what_the_rule_book_needs_and_who_agreed() -> No
     )
     plan = replace(world.plan(), verdict=a_verdict(opinions=opinions))
 
-    trade = _trade_of(plan, world.clock.now())
+    trade = trade_of(plan, world.clock.now())
 
     assert (trade.stop, trade.first_stop) == (plan.stop, plan.stop)
     assert (trade.cost, trade.atr, trade.beta) == (plan.cost, plan.atr, plan.beta)

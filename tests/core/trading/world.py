@@ -12,7 +12,7 @@ from core.analysis.flags import FlagLimits
 from core.journal import Approval, Mode
 from core.market import Side
 from core.notice import NoticeKind
-from core.opinion import Decider, Features, Flags
+from core.opinion import Decider, Features, Flags, Role
 from core.plan import Cleared, Plan, Target
 from core.risk.checks import Case, examine
 from core.risk.limits import Limits
@@ -67,6 +67,7 @@ class World:
         self.cap: Decimal | None = None
         self.symbols: tuple[str, ...] = (SOL,)
         self.auto_barred = ""
+        self.roles: dict[str, Role] = {}
         self.features: Callable[[str], Features] = lambda symbol: some_features(symbol=symbol)
         self.kernel: Kernel = self._build(None)
 
@@ -103,7 +104,7 @@ class World:
         return build_kernel(ports, self.rules, course, lambda: self.cap)
 
     def rules(self) -> Rules:
-        return Rules(self.limits, FlagLimits(), Decider.AI)
+        return Rules(self.limits, FlagLimits(), Decider.AI, self.roles)
 
     # ---- plans and cards
 
