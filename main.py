@@ -32,6 +32,10 @@ def _run(command: str | None, options: argparse.Namespace) -> int:
             from bot.cli.doctor import run_doctor
 
             return run_doctor(env, options.notify)
+        case "download":
+            from bot.cli.download import run_download
+
+            return run_download(options)
         case "status" | "pause" | "panic":
             from bot.cli.console import run_console
 

@@ -158,6 +158,10 @@ WAYS: dict[str, Way] = {
     f"{PYTHON} main.py --help": Way("doctor"),
     f"{PYTHON} main.py demo --help": Way("--replay"),
     f"{PYTHON} setup_database.py": Way("✅ tables"),
+    # the stand-in's market is younger than that day
+    f"{PYTHON} main.py download --symbols BTC,ETH --timeframe 15m --from 2025-01-01": Way(
+        "--symbols", instead=f"{PYTHON} main.py download --help"
+    ),
     f"{PYTHON} main.py status": Way("equity"),
     f"{PYTHON} main.py pause": Way("ause"),
     f"{PYTHON} main.py panic": Way("ause"),

@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
         "doctor", help="checks everything that trading needs and says how to mend it"
     )
     doctor.add_argument("--notify", action="store_true", help="send a test message and wait for its button")
+    _download(commands.add_parser("download", help="recorded candles, mark prices and funding for backtests"))
     commands.add_parser("status", help="status of the running bot, without Telegram")
     commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
     commands.add_parser("panic", help="pause and close every position of the running bot, without Telegram")
@@ -41,6 +42,12 @@ def _replay(replay: argparse.ArgumentParser) -> None:
     what.add_argument("decision", nargs="?", metavar="ID", help="one decision, with what it was made from")
     what.add_argument("--all", action="store_true", help="every decision; differences are named and counted")
     what.add_argument("--verify", action="store_true", help="walk the hash chain and name a tampered row")
+
+
+def _download(download: argparse.ArgumentParser) -> None:
+    from bot.cli.download import add_download
+
+    add_download(download)
 
 
 def _demo(demo: argparse.ArgumentParser) -> None:

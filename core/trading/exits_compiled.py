@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from types import FunctionType, ModuleType
@@ -42,6 +42,7 @@ class RuleBook:
     walk_tick: Callable[..., Walk]
     walk_bar: Callable[..., Walk]
     follow: Callable[..., Walk]
+    quiet_band: Callable[..., tuple[float, float]]
     net_at: Callable[[Bet, Walk, float], float]
     r_multiple: Callable[[Bet, Walk], float]
 
@@ -54,7 +55,7 @@ def float_rules(rules: ExitRules) -> ExitRules:
 
 @cache
 def plain() -> RuleBook:
-    return _bound(_functions())
+    return _bound(_functions(MODULES))
 
 
 @cache
@@ -64,14 +65,33 @@ def compiled() -> RuleBook | None:
     Machine code is made at the first call of each function, which takes seconds, and kept on disk where that
     is possible.
     """
+    made = compiled_functions()
+    return None if made is None else _bound(made)
+
+
+@cache
+def compiled_functions() -> dict[str, Any] | None:
+    """Every function of the rule book, compiled, for what is compiled over it; None as in `compiled`."""
+    return compile_modules(MODULES, {})
+
+
+def compile_modules(
+    modules: Sequence[ModuleType], called: dict[str, Any], version: str = ""
+) -> dict[str, Any] | None:
+    """The functions of `modules` compiled, each calling the compiled ones of all of them and of `called`.
+
+    `version` tells the texts that `called` was made from. None where numba is not installed.
+    """
     try:
         import numba  # the live bot never comes here
     except ImportError:
         return None
-    rooms = {module.__name__: dict(vars(module)) for module in MODULES}
-    version = _version()
+    rooms = {module.__name__: dict(vars(module)) for module in modules}
+    for room in rooms.values():
+        room |= {name: twin for name, twin in called.items() if name in room}
+    version = version_of(modules, version)
     made: dict[str, Any] = {}
-    for name, function in _functions().items():
+    for name, function in _functions(modules).items():
         twin = FunctionType(
             function.__code__, rooms[function.__module__], name, function.__defaults__, function.__closure__
         )
@@ -82,7 +102,7 @@ def compiled() -> RuleBook | None:
         made[name] = _jit(numba.njit, twin)
     for room in rooms.values():
         room |= {name: twin for name, twin in made.items() if name in room}
-    return _bound(made)
+    return made
 
 
 def _jit(njit: Callable[..., Any], function: FunctionType) -> Any:
@@ -92,11 +112,11 @@ def _jit(njit: Callable[..., Any], function: FunctionType) -> Any:
         return njit(function)
 
 
-def _functions() -> dict[str, FunctionType]:
-    """Every function of the rule book by its name, which is its own in all of the modules."""
+def _functions(modules: Sequence[ModuleType]) -> dict[str, FunctionType]:
+    """Every function of the modules by its name, which is its own in all of them."""
     found = [
         (name, value)
-        for module in MODULES
+        for module in modules
         for name, value in vars(module).items()
         if isinstance(value, FunctionType) and value.__module__ == module.__name__
     ]
@@ -105,9 +125,10 @@ def _functions() -> dict[str, FunctionType]:
     return functions
 
 
-def _version() -> str:
-    digest = hashlib.sha256()
-    for module in MODULES:
+def version_of(modules: Sequence[ModuleType], called: str = "") -> str:
+    """Tells which text of the modules, over which of those that they call."""
+    digest = hashlib.sha256(called.encode())
+    for module in modules:
         digest.update(_text(module).encode())
     return digest.hexdigest()[:12]
 

@@ -15,7 +15,20 @@ from __future__ import annotations
 
 from math import inf, isfinite
 
-from core.trading.exits import ExitRules, stop_is_passed, target_is_passed, time_is_up
+from core.trading.exits import (
+    MOVED_BY_NOTHING,
+    TICK_SLACK,
+    ExitRules,
+    is_armed,
+    next_stop,
+    on_tick,
+    price_at_r,
+    risk_of,
+    stop_is_passed,
+    target_is_passed,
+    time_is_up,
+    trailing_distance,
+)
 from core.trading.exits_bet import (
     LEFT_BY_GUARD,
     LEFT_BY_TARGET,
@@ -31,6 +44,9 @@ from core.trading.exits_bet import (
     net_at,
     next_rung,
 )
+
+QUIET_MARGIN = 1e-12
+"""Fraction of a price, above every rounding error of a few operations with it."""
 
 
 def walk_tick(
@@ -118,6 +134,84 @@ def follow(
         if walk.lots_left == 0:
             break
     return walk
+
+
+# ---------------------------------------------------------------- bars that change nothing
+
+
+def quiet_band(
+    rules: ExitRules, bet: Bet, walk: Walk, targets: Prices, target_lots: Lots, liquidation: float = 0.0
+) -> tuple[float, float]:
+    """(low, high): a bar wholly between them fills nothing and moves no stop, as long as time is not up.
+
+    `walk_bar` would change only price, extremes and held time. Exclusive and cautious: a bar that touches an
+    end may be as quiet. (inf, -inf) where no bar can be told to be.
+    """
+    if walk.lots_left == 0 or _moves_now(rules, bet, walk):
+        return inf, -inf
+    losing = walk.stop
+    if liquidation > 0.0:
+        losing = _first_met(losing, liquidation, bet.sign)
+        losing = _first_met(losing, _guarded(rules, bet.sign, liquidation), bet.sign)
+    winning = _first_move(rules, bet, walk)
+    place = next_rung(target_lots, walk.targets_filled)
+    if place < len(targets):
+        winning = _first_met(winning, float(targets[place]), -bet.sign)
+    return (losing, winning) if bet.sign > 0 else (winning, losing)
+
+
+def _first_met(one: float, other: float, sign: int) -> float:
+    """Of two prices the one that a price moving against `sign` meets first."""
+    return other if (other - one) * sign > 0.0 else one
+
+
+def _moves_now(rules: ExitRules, bet: Bet, walk: Walk) -> bool:
+    """The next price arms the trailing stop or moves the stop, without being further than the best one."""
+    if not walk.armed and is_armed(rules, bet.sign, bet.entry, bet.first_stop, walk.best, bet.cost):
+        return True
+    _, moved_by = next_stop(
+        rules,
+        bet.sign,
+        bet.entry,
+        bet.first_stop,
+        walk.stop,
+        walk.best,
+        bet.atr,
+        bet.cost,
+        walk.targets_filled,
+        walk.armed,
+        bet.tick,
+    )
+    return moved_by != MOVED_BY_NOTHING
+
+
+def _first_move(rules: ExitRules, bet: Bet, walk: Walk) -> float:
+    """The best price up to which neither arms nor moves anything; endless where nothing would."""
+    first = inf * bet.sign
+    if 0 < rules.break_even_after <= walk.targets_filled:
+        even = on_tick(price_at_r(bet.entry, bet.first_stop, bet.sign, bet.cost, 0.0), bet.tick, bet.sign)
+        if (even - walk.stop) * bet.sign > 0.0:
+            first = _first_met(first, even, -bet.sign)
+    if not walk.armed:
+        arms = price_at_r(bet.entry, bet.first_stop, bet.sign, bet.cost, rules.arm_r)
+        return _first_met(first, arms, -bet.sign)
+    if trailing_distance(rules, walk.best, bet.atr) > 0.0:
+        return _first_met(first, _trails_from(rules, bet, walk), -bet.sign)
+    return first
+
+
+def _trails_from(rules: ExitRules, bet: Bet, walk: Walk) -> float:
+    """The best price up to which the trailing stop stays, less what rounding may hide."""
+    step = rules.step_r * risk_of(bet.entry, bet.first_stop, bet.cost)
+    step = max(step, 0.0) * (1.0 - 2.0 * TICK_SLACK)
+    kept = walk.stop + bet.sign * step
+    if rules.trail_atr > 0 and bet.atr > 0:
+        kept += bet.sign * rules.trail_atr * bet.atr
+    elif rules.trail_fraction * bet.sign < 1.0:
+        kept /= 1.0 - bet.sign * rules.trail_fraction
+    else:
+        return walk.best
+    return kept - bet.sign * (2.0 * TICK_SLACK * abs(bet.tick) + QUIET_MARGIN * abs(kept))
 
 
 # ---------------------------------------------------------------- inside

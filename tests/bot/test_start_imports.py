@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-SLOW = {"alembic", "anthropic", "ccxt", "matplotlib", "openai", "pandas", "ta"}
+SLOW = {"alembic", "anthropic", "ccxt", "matplotlib", "numba", "openai", "pandas", "polars", "ta"}
 
 
 def test_the_bot_answers_before_any_slow_library_is_loaded() -> None:
