@@ -32,6 +32,14 @@ def _run(command: str | None, options: argparse.Namespace) -> int:
             from bot.cli.doctor import run_doctor
 
             return run_doctor(env, options.notify)
+        case "backtest":
+            from bot.cli.backtest import run_backtest
+
+            return run_backtest(options)
+        case "lookahead":
+            from bot.cli.lookahead import run_lookahead
+
+            return run_lookahead(options)
         case "download":
             from bot.cli.download import run_download
 

@@ -162,6 +162,14 @@ WAYS: dict[str, Way] = {
     f"{PYTHON} main.py download --symbols BTC,ETH --timeframe 15m --from 2025-01-01": Way(
         "--symbols", instead=f"{PYTHON} main.py download --help"
     ),
+    # candles are downloaded first; `tests/bot/test_cli_backtest.py` runs it
+    f"{PYTHON} main.py backtest --strategy trend --symbols BTC,ETH --timeframe 15m": Way(
+        "--strategy", instead=f"{PYTHON} main.py backtest --help"
+    ),
+    f"{PYTHON} main.py lookahead --strategy trend --symbols BTC --timeframe 15m": Way(
+        "--strategy", instead=f"{PYTHON} main.py lookahead --help"
+    ),
+    ".venv/bin/pip install numba": Way("numba", instead=f"{PYTHON} -m pip show numba"),
     f"{PYTHON} main.py status": Way("equity"),
     f"{PYTHON} main.py pause": Way("ause"),
     f"{PYTHON} main.py panic": Way("ause"),

@@ -35,14 +35,14 @@ _LINE_EVERY, _LAST_LINE_BELOW = 0.25, 0.9
 def add_download(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "--symbols", type=_symbols, required=True, metavar="BTC,ETH", help="coins, separated by commas"
+        "--symbols", type=symbols_of, required=True, metavar="BTC,ETH", help="coins, separated by commas"
     )
     parser.add_argument("--timeframe", choices=tuple(TIMEFRAMES), default="15m", help="default: 15m")
     parser.add_argument(
-        "--from", dest="since", type=_moment, required=True, metavar="DATE", help="YYYY-MM-DD, UTC"
+        "--from", dest="since", type=moment_of, required=True, metavar="DATE", help="YYYY-MM-DD, UTC"
     )
     parser.add_argument(
-        "--to", dest="until", type=_moment, metavar="DATE", help="up to and without it (default: now)"
+        "--to", dest="until", type=moment_of, metavar="DATE", help="up to and without it (default: now)"
     )
     parser.add_argument("--data", type=Path, default=FOLDER, metavar="DIR", help=f"default: {FOLDER}")
     parser.add_argument("--exchange", metavar="ID", help="a ccxt exchange id (default: EXCHANGE of .env)")
@@ -172,7 +172,7 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _symbols(text: str) -> tuple[str, ...]:
+def symbols_of(text: str) -> tuple[str, ...]:
     try:
         symbols = tuple(dict.fromkeys(canonical_symbol(each) for each in text.split(",") if each.strip()))
     except ValueError as error:
@@ -182,7 +182,7 @@ def _symbols(text: str) -> tuple[str, ...]:
     return symbols
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--notify", action="store_true", help="send a test message and wait for its button")
     _download(commands.add_parser("download", help="recorded candles, mark prices and funding for backtests"))
+    _backtest(commands.add_parser("backtest", help="a strategy over recorded candles, judged against luck"))
+    _lookahead(commands.add_parser("lookahead", help="whether a strategy knows the future"))
     commands.add_parser("status", help="status of the running bot, without Telegram")
     commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
     commands.add_parser("panic", help="pause and close every position of the running bot, without Telegram")
@@ -48,6 +50,18 @@ def _download(download: argparse.ArgumentParser) -> None:
     from bot.cli.download import add_download
 
     add_download(download)
+
+
+def _backtest(backtest: argparse.ArgumentParser) -> None:
+    from bot.cli.backtest import add_backtest
+
+    add_backtest(backtest)
+
+
+def _lookahead(lookahead: argparse.ArgumentParser) -> None:
+    from bot.cli.lookahead import add_lookahead
+
+    add_lookahead(lookahead)
 
 
 def _demo(demo: argparse.ArgumentParser) -> None:

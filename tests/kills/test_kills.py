@@ -12,7 +12,7 @@ from tests.kills.campaign import EXIT_S, Series, Sign, mixed, play
 pytestmark = pytest.mark.timeout(420)
 
 SEEDS = (21, 22)
-EACH = 5
+EACH = 3
 """Of both signals, in each of the worlds that run side by side; all hundred are `make storm`'s."""
 
 
@@ -42,16 +42,16 @@ def test_after_every_kill_journal_and_exchange_agree_and_nothing_is_doubled_bare
     assert not wrong, "\n".join(wrong)
 
 
-def test_ten_of_each_signal_hit_a_program_that_trades(games: list[Series]) -> None:
+def test_as_many_of_each_signal_hit_a_program_that_trades(games: list[Series]) -> None:
     rows = [row for game in games for row in game.kills]
     counts = {sign: sum(row.sign is sign for row in rows) for sign in Sign}
 
-    assert counts == {Sign.KILL: 10, Sign.TERM: 10}
+    assert counts == {Sign.KILL: len(SEEDS) * EACH, Sign.TERM: len(SEEDS) * EACH}
     assert sum(row.is_aimed for row in rows) >= len(rows) / 2
-    assert sum(game.entries for game in games) >= 4 and all(game.booked for game in games)
+    assert sum(game.entries for game in games) >= 2 and all(game.booked for game in games)
 
 
 def test_told_to_end_it_ends_in_eight_seconds_whatever_is_under_way(games: list[Series]) -> None:
     ended = [row.exit_s for game in games for row in game.kills if row.exit_s is not None]
 
-    assert len(ended) == 10 and max(ended) <= EXIT_S
+    assert len(ended) == len(SEEDS) * EACH and max(ended) <= EXIT_S
