@@ -1,7 +1,7 @@
 """`python main.py backtest`: a strategy over recorded candles, by the rules that live trading has.
 
 Laws:
-- Limits, exits, sizing and breakers are the settings' own, as the bot would trade with them.
+- Limits, exits, sizing and breakers are the settings' own, but for `NOT_PLAYED`.
 - Files are only read, and the report is written into a folder of its own; no key and no network is needed.
 - What was guessed (the venue's rules) or is not played (see `NOT_PLAYED`) is said with every result.
 """
@@ -30,8 +30,9 @@ GUESSED: Final = (
     "The venue's rules are guessed from the candles: taker 0.05 %, maker 0.02 %, careful leverage brackets."
 )
 NOT_PLAYED: Final = (
-    "Not played: trailing by ATR, the 24-hour breaker and breakers that tighten or flatten, weights by beta, "
-    "red flags and advisers."
+    "Not played: red flags and advisers; trailing by ATR; the checks of reward to risk and score; sizes by "
+    "regime and for expected funding; weights by beta; leverage by regime (MAX_LEVERAGE is asked for); the "
+    "24-hour breaker, and breakers that tighten or flatten."
 )
 
 

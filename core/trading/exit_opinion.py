@@ -106,7 +106,11 @@ class ExitOpinion:
         step = await step_of(judged, heard.verdict, rules.limits, _Noted(self, recorder))
         decision = decision_of(judged, bar, heard, step, recorder.circle.clock)
         tape = recorder.sealed(decision)
-        await self._journal.record_decisions([record_of(decision, judged.account, None, tape)], None)
+        try:
+            await self._journal.record_decisions([record_of(decision, judged.account, None, tape)], None)
+        except PerpilotError as error:
+            # The count is recorded, so nobody is asked again in this bar: less risk must not hang on a tape.
+            log.error("exit opinion acted on without its record: symbol=%s error=%s", trade.symbol, error)
         await self._act(judged, step)
 
     async def _record(self, trade: Trade, bar: datetime, verdict: Verdict, limits: Limits) -> Trade | None:

@@ -235,6 +235,22 @@ async def test_what_cannot_be_recorded_does_not_act() -> None:
     assert stop_at_venue(world) == stop and (await world.trade()).against_bar is None
 
 
+async def test_less_risk_does_not_hang_on_the_record_of_the_decision() -> None:
+    world = await holding()
+    planned = (await world.trade()).stop
+
+    def fail(point: str) -> None:
+        if point == "journal.record_decisions:before":
+            raise JournalError("the tape does not fit")
+
+    world.boot(fail)
+    await next_close(world)
+
+    trade = await world.trade()
+    assert trade.against_count == 1 and world.is_covered()
+    assert trade.stop == stop_at_venue(world) == planned + (100 - planned) / 2
+
+
 async def test_it_never_goes_nearer_than_one_atr_nor_away_from_the_price() -> None:
     world = await holding()
     trade = await world.trade()
