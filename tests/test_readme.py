@@ -169,7 +169,6 @@ WAYS: dict[str, Way] = {
     f"{PYTHON} main.py lookahead --strategy trend --symbols BTC --timeframe 15m": Way(
         "--strategy", instead=f"{PYTHON} main.py lookahead --help"
     ),
-    ".venv/bin/pip install numba": Way("numba", instead=f"{PYTHON} -m pip show numba"),
     f"{PYTHON} main.py status": Way("equity"),
     f"{PYTHON} main.py pause": Way("ause"),
     f"{PYTHON} main.py panic": Way("ause"),
