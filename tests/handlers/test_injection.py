@@ -6,7 +6,7 @@ import pytest
 
 from core.market import Side, canonical_symbol
 from handlers.arguments import MAX_NOTE, WrongArguments, idea_of, note_of, one_symbol
-from tests.core.advice.hostile import HOSTILE
+from tests.core.advice.hostile import HOSTILE, over_each
 
 WRONG_SHOWN_CHARS = 200
 
@@ -16,7 +16,7 @@ def is_plain(symbol: str) -> bool:
     return coin.isascii() and coin.isalnum() and len(coin) <= 20 and symbol == f"{coin}/USDT:USDT"
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_hostile_symbol_is_refused_or_a_plain_coin(name: str) -> None:
     for read in (canonical_symbol, lambda text: one_symbol(text, "/analyze BTC")):
         try:
@@ -26,16 +26,16 @@ def test_a_hostile_symbol_is_refused_or_a_plain_coin(name: str) -> None:
         assert is_plain(symbol)
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-@pytest.mark.parametrize("side", list(Side))
-def test_a_hostile_text_behind_an_idea_refuses_the_whole_idea(name: str, side: Side) -> None:
-    with pytest.raises(WrongArguments) as caught:
-        idea_of(side, f"BTC 1% 3x {HOSTILE[name]} end")
+@over_each()
+def test_a_hostile_text_behind_an_idea_refuses_the_whole_idea(name: str) -> None:
+    for side in Side:
+        with pytest.raises(WrongArguments) as caught:
+            idea_of(side, f"BTC 1% 3x {HOSTILE[name]} end")
 
-    assert len(str(caught.value)) < WRONG_SHOWN_CHARS
+        assert len(str(caught.value)) < WRONG_SHOWN_CHARS
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_hostile_text_instead_of_an_idea_asks_for_no_leverage_and_no_risk(name: str) -> None:
     try:
         idea = idea_of(Side.LONG, HOSTILE[name])
@@ -46,7 +46,7 @@ def test_a_hostile_text_instead_of_an_idea_asks_for_no_leverage_and_no_risk(name
     assert is_plain(idea.symbol)
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_hostile_note_is_a_bounded_text_or_refused(name: str) -> None:
     try:
         trade_id, note = note_of(f"4f2a91 {HOSTILE[name]}")

@@ -19,7 +19,7 @@ from core.advice.answer import BadAnswer, read_vote
 from core.mood import Chatter, Direction, FearGreed, Mood, NewsEvent
 from core.opinion import Silence
 from core.plan import Cleared, StayOut
-from tests.core.advice.hostile import HOSTILE
+from tests.core.advice.hostile import HOSTILE, over_each
 from tests.core.builders import some_limits
 from tests.core.trading.injected import (
     HOLDING,
@@ -65,7 +65,7 @@ def test_the_corpus_is_large_and_has_no_text_twice() -> None:
 # ---------------------------------------------------------------- symbol names
 
 
-@pytest.mark.parametrize("name", sorted(SYMBOLS))
+@over_each(SYMBOLS)
 def test_a_hostile_symbol_never_enters_the_question_and_changes_nothing(name: str) -> None:
     decision, panel = decided("up", symbol=SYMBOLS[name])
 
@@ -110,7 +110,7 @@ def test_no_mood_raises_what_a_decision_risks_or_turns_its_side(mood: Mood, pict
 OTHER_NEWS = decided(mood=Mood(NewsEvent.OTHER))[1].seen
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_no_text_that_a_mood_carries_along_enters_the_question(name: str) -> None:
     mood = Mood(NewsEvent.OTHER, items=(HOSTILE[name],), missing=(HOSTILE[name],))
 
@@ -122,7 +122,7 @@ def test_no_text_that_a_mood_carries_along_enters_the_question(name: str) -> Non
 # ---------------------------------------------------------------- models that were taken over
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_model_that_sends_a_hostile_text_instead_of_an_answer_is_silent(name: str) -> None:
     with pytest.raises(BadAnswer) as caught:
         read_vote(HOSTILE[name], QUESTION)
@@ -144,7 +144,7 @@ def _spoiling(text: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_text_in_a_field_is_a_reason_at_most_and_no_figure_moves(name: str) -> None:
     honest = json.loads(HONEST["claude"](QUESTION))
     plain = read_vote(json.dumps(honest), QUESTION)

@@ -17,7 +17,7 @@ from core.advice.mood import Entry, Knowledge, Note, Sources, items_of, mood_fro
 from core.advice.reading import MAX_BATCH, BadReading, Reading, readings_of, user_text
 from core.advice.sanitising import sanitised
 from core.mood import Direction, Mood, NewsEvent
-from tests.core.advice.hostile import HOSTILE
+from tests.core.advice.hostile import HOSTILE, over_each
 from tests.core.builders import BAR_CLOSED_AT
 from tests.core.trading.injected import HOLDING, TRADING, Risked, decided, risked, side_of
 
@@ -90,7 +90,7 @@ def test_further_items_however_they_are_read_never_raise_what_is_risked(
     assert side_of(after) in (None, side_of(before))
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_what_a_reader_is_given_is_one_visible_line_that_can_not_leave_its_quotes(name: str) -> None:
     clean = sanitised(HOSTILE[name]).text
 
@@ -104,7 +104,7 @@ def test_most_hostile_texts_are_not_even_read() -> None:
     assert len(read) <= len(HOSTILE) * 0.35, read
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+@over_each()
 def test_a_reader_that_repeats_a_hostile_text_has_read_nothing(name: str) -> None:
     with pytest.raises(BadReading):
         readings_of(HOSTILE[name], MAX_BATCH, "canary-5f2c")
