@@ -23,6 +23,7 @@ from core.plan import Cleared, Origin, Plan, Reason, Refused
 from core.risk.checks import Case, examine
 from core.risk.limits import Limits
 from core.risk.planning import repriced, resized
+from core.risk.refitting import cut_to_equity
 from core.trading import notices
 from core.trading.accounts import AccountKeeper
 from core.trading.decide import Circle
@@ -136,7 +137,7 @@ class Approvals:
         instrument = await self._circle.market.instrument(plan.symbol)
         account = await self._keeper.look(without_card=approval.id)
         drift = abs(quote.taking(plan.side) - plan.entry) / plan.entry
-        fresh = _at_price(plan, quote, instrument, limits)
+        fresh = cut_to_equity(_at_price(plan, quote, instrument, limits), account, instrument, limits)
         if drift > limits.approval_drift:
             fresh = replace(fresh, id=derived("requote", plan.id, quote.at.isoformat()), created_at=now)
             judged = examine(Case(fresh, quote, instrument, account, Flags(), limits, now))

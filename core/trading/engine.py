@@ -20,6 +20,7 @@ from core.opinion import Flags, Silence
 from core.plan import Cleared, Plan, Refused
 from core.risk.checks import Case, examine
 from core.risk.planning import at_price
+from core.risk.refitting import cut_to_equity
 from core.trading import notices
 from core.trading.accounts import AccountKeeper
 from core.trading.approvals import Approvals
@@ -171,6 +172,7 @@ class Engine:
         account = await self._keeper.look()
         now = self._circle.clock.now()
         plan = at_price(plan, quote, instrument, course.rules.limits)
+        plan = cut_to_equity(plan, account, instrument, course.rules.limits)
         # The flags were judged on closed bars that are the same still; a newer bar is a new scan's matter.
         return examine(Case(plan, quote, instrument, account, Flags(), course.rules.limits, now))
 

@@ -141,6 +141,18 @@ async def test_a_quoted_again_card_is_traded_at_its_own_price() -> None:
     assert tap.is_done and (await world.trade()).entry_reference == D("100.7")
 
 
+async def test_a_breath_of_equity_since_the_card_was_shown_cuts_the_size_and_trades() -> None:
+    world = await opened()
+    card = await world.card()
+    world.venue.wallet -= D(5)
+
+    tap = await world.tap(card)
+
+    assert tap.is_done
+    (entry,) = world.venue.entries
+    assert card.plan.quantity * D("0.99") < entry.quantity < card.plan.quantity
+
+
 async def test_a_price_within_the_drift_is_filled_at_no_more_risk() -> None:
     world = await opened()
     card = await world.card()

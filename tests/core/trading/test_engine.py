@@ -71,6 +71,21 @@ async def test_the_best_plan_gets_the_only_place(mode: Mode) -> None:
     assert taken == {BTC}
 
 
+async def test_the_costs_of_the_first_entry_leave_the_second_one_a_little_smaller() -> None:
+    world = await scanning(Mode.AUTO, SOL, BTC, max_open_positions=2, same_direction_share=D(1))
+    submit = world.venue.submit
+
+    async def costly(request: Any) -> Any:
+        outcome = await submit(request)
+        world.venue.wallet -= D(3)
+        return outcome
+
+    world.venue.submit = costly  # type: ignore[method-assign]
+    await world.kernel.engine.scan()
+
+    assert set(world.venue.held) == {SOL, BTC}
+
+
 async def test_two_scans_at_once_never_take_more_places_than_there_are() -> None:
     world = await scanning(Mode.AUTO, SOL)
     other = asyncio.Event()
