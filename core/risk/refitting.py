@@ -45,7 +45,8 @@ def _share(plan: Plan, equity: Decimal, limits: Limits) -> Decimal:
         context.prec = 28
         share = ONE
         if plan.origin is Origin.SCAN and plan.loss_at_stop > 0:
-            share = min(share, equity * limits.risk_per_trade / plan.loss_at_stop)
+            risk = min(limits.risk_per_trade, limits.max_trade_loss) * plan.size_share
+            share = min(share, equity * risk / plan.loss_at_stop)
         if plan.margin > 0:
             share = min(share, equity * limits.position_size / plan.margin)
         return share

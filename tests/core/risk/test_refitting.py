@@ -46,6 +46,19 @@ def test_a_cent_less_of_equity_refuses_the_plan_as_it_was_and_clears_the_cut_one
     assert "equity is 999.50 USDT now" in cut.notes[-1]
 
 
+def test_a_plan_of_a_smaller_share_is_held_to_that_share() -> None:
+    instrument = an_instrument(lot=D("0.0001"))
+    probing = replace(an_account(), is_probing=True)
+    plan = a_plan(instrument=instrument, account=probing)
+    case = a_case(plan, account=replace(probing, equity=D("999.5")), instrument=instrument)
+
+    cut = cut_to_equity(plan, case.account, instrument, LIMITS)
+
+    assert plan.size_share < 1
+    assert isinstance(examine(case), Refused)
+    assert isinstance(examine(replace(case, plan=cut)), Cleared)
+
+
 def test_a_persons_own_risk_is_not_cut_to_that_of_a_scan() -> None:
     plan = replace(a_plan(), origin=Origin.MANUAL)
 
