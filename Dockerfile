@@ -16,6 +16,7 @@ FROM python:3.11-slim-bookworm
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
+    NUMBA_CACHE_DIR=/app/data/compiled \
     PATH="/opt/venv/bin:$PATH"
 
 RUN apt-get update \

@@ -10,10 +10,10 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run doctor test check format storm bench
+.PHONY: help demo run doctor test check format storm bench bench-rivals
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## The whole bot against stand-ins on this machine: no key, no account, no network
 	@$(PY) main.py demo $(ARGS)
@@ -29,7 +29,8 @@ test: check ## The same as check
 check: $(VENV)/.installed-dev ## Format, lint, types and tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy
+	@$(PY) -c "from core.backtest.compiling import compile_all; compile_all()" & compiling=$$!; \
+		$(PY) -m mypy; typed=$$?; wait $$compiling && exit $$typed
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 format: $(VENV)/.installed-dev ## Format the code and mend what lint can mend
@@ -43,6 +44,9 @@ storm: $(VENV)/.installed-dev ## 10,000 seeded schedules of faults and crashes, 
 bench: $(VENV)/.installed-dev ## Measure speed, memory and stalls (tests/benchmarks/bench_*.py)
 	$(PY) -m pytest tests/benchmarks -q -s -o python_files='bench_*.py' -o python_functions='bench_*' \
 		-o timeout=1800 $(ARGS)
+
+bench-rivals: $(VENV)/.installed-dev ## Beside freqtrade, backtesting.py and vectorbt, in environments of their own (2 GB)
+	$(PY) -m tests.benchmarks.rivals $(ARGS)
 
 $(VENV)/.installed: requirements.txt | $(VENV)/.made
 	@echo "installing what the bot needs (once, about a minute) ..."

@@ -36,6 +36,10 @@ def _run(command: str | None, options: argparse.Namespace) -> int:
             from bot.cli.backtest import run_backtest
 
             return run_backtest(options)
+        case "optimize":
+            from bot.cli.optimize import run_optimize
+
+            return run_optimize(options)
         case "lookahead":
             from bot.cli.lookahead import run_lookahead
 

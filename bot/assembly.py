@@ -15,6 +15,7 @@ from bot import __version__
 from bot.account_desk import AccountDesk
 from bot.advice_desk import AdviceDesk
 from bot.assembly_advice import PRICES_TOLD
+from bot.assembly_backtest import backtest_desk
 from bot.assembly_base import Base, close_base, open_base, teller
 from bot.assembly_core import Core, build_core
 from bot.assembly_live import LiveSide, exchange_health
@@ -32,6 +33,7 @@ from bot.house import House, console_commands
 from bot.instance import place_name
 from bot.late import Late
 from bot.loops import Passes, add_loops
+from bot.profile_desk import ProfileDesk
 from bot.readiness import ReadinessDesk
 from bot.record_keeper import RecordKeeper
 from bot.replay_desk import ReplayDesk
@@ -187,6 +189,8 @@ def _desk(
         models=advice.models,
         costs=advice.costs,
         replay=advice.replay,
+        profiles=ProfileDesk(book, base.journal, base.stage.account),
+        backtests=backtest_desk(base, core),
     )
     return TradingDesk(kernel, base.journal, clock, reach, base.stage.account)
 
@@ -340,9 +344,12 @@ def _health(
 
 
 def _ai_health(board: StatusBoard, settings: Settings) -> ComponentHealth:
-    """Per adviser, from the newest answers; rules alone are no AI and never degraded."""
+    """Per adviser, from the newest answers; rules and strategies alone are no AI and never degraded."""
     if not settings.advisers:
-        return ComponentHealth("unused", "no adviser has a key; the rule-based strategy decides")
+        who = (
+            "strategies decide" if settings.strategies_in_use.is_alone else "the rule-based strategy decides"
+        )
+        return ComponentHealth("unused", f"no adviser has a key; {who}")
     silent = board.silent_advisers
     state = "degraded" if silent else "ok"
     more = {name: silent.get(name, "ok") for name in board.adviser_names}

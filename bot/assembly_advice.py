@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bot.assembly_base import Base
+from bot.assembly_strategies import StrategyPanel, StrategyRunner
 from bot.book import SettingsBook
 from bot.settings import Settings
 from core.adapters.advisers.asking import ModelAdviser
@@ -14,6 +15,7 @@ from core.advice.staged import FREE, Cost, StagedPanel, Ways
 from core.advice.verdict import RULES_NAME
 from core.ports import Adviser, Clock
 from core.risk.breakers import title_of
+from core.strategy_use import Strategies
 from core.trading.decide import Rules
 from core.trading.kernel import Kernel
 
@@ -38,14 +40,19 @@ def staged_panel(
     clock: Clock,
     deadline_s: float,
     rules: Callable[[], Rules],
-) -> StagedPanel:
+) -> StrategyPanel:
+    """`advisers`: all but the strategies. Raises `BadStrategy` for one of these that can't be made."""
     costs = {RULES_NAME: FREE} | {model.name: _cost(prices, model.model) for model in models}
 
-    def ways() -> Ways:
-        now = rules()
-        return Ways(now.decider, now.roles)
+    def build(strategists: Sequence[Adviser], strategies: Strategies) -> StagedPanel:
+        def ways() -> Ways:
+            now = rules()
+            return Ways(now.decider, now.roles, strategies)
 
-    return StagedPanel(advisers, clock, deadline_s, costs, ways)
+        free = {strategist.name: FREE for strategist in strategists}
+        return StagedPanel((*advisers, *strategists), clock, deadline_s, costs | free, ways)
+
+    return StrategyPanel(build, lambda: rules().strategies, StrategyRunner())
 
 
 def _cost(prices: PriceBook, model: str) -> Cost:

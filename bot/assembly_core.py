@@ -40,6 +40,7 @@ class Core:
     feed: PriceFeed | None
     models: tuple[ModelAdviser, ...]
     advisers: tuple[str, ...]
+    """All but the strategies, which may change."""
     book: SettingsBook
     kernel: Kernel
     arming: LiveArming | None
@@ -58,6 +59,7 @@ async def build_core(base: Base) -> Core:
     models = _models(settings, Around(journal, stage.clock, purse, _adviser_limits(settings), prices))
     deadline_s = float(settings.ai_deadline_seconds) * stage.speed  # a person's seconds, not the clock's
     asked = _panel(settings, models, book)
+    names = tuple(one.name for one in asked)
     panel = staged_panel(asked, models, prices, stage.clock, deadline_s, book.rules)
     scanned, guarded = PerBarMarket(market, stage.clock), market.guarding()
     moods = build_moods(base, models, prices, book)
@@ -66,14 +68,14 @@ async def build_core(base: Base) -> Core:
     if live is None:
         kernel = build_kernel(ports, book.rules, book.course)
         purse.watch(entries_closed(kernel))
-        return Core(state, venue, feed, models, panel.names, book, kernel, None, moods)
+        return Core(state, venue, feed, models, names, book, kernel, None, moods)
     arming = LiveArming(journal, stage.account, lambda: book.settings.live_capital_cap, live.marks)
     kernel = build_kernel(ports, book.rules, book.course, arming.capital)
     arming.hold(kernel.gate)
     await arming.read()
     purse.watch(entries_closed(kernel))
     live.watch_over(kernel.gate, arming.overrides_unknown_key, lambda: arming.is_for_another, teller(journal))
-    return Core(state, venue, feed, models, panel.names, book, kernel, arming, moods)
+    return Core(state, venue, feed, models, names, book, kernel, arming, moods)
 
 
 def _venue(base: Base, deposit: Decimal) -> tuple[Venue, PriceFeed | None]:
@@ -99,7 +101,10 @@ def _adviser_limits(settings: Settings) -> AdviserLimits:
 
 
 def _panel(settings: Settings, models: tuple[ModelAdviser, ...], book: SettingsBook) -> tuple[Adviser, ...]:
-    """With the rule-based adviser where it decides, or where nobody else is there."""
+    """With the rule-based adviser where it decides, or where nobody else is there; strategies that work
+    alone take its place."""
+    if settings.strategies_in_use.is_alone:
+        return models
     if settings.decider is not Decider.RULES and models:
         return models
     return (*models, RulesAdviser(lambda: trade_terms(book.rules().limits)))

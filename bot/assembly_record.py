@@ -13,6 +13,7 @@ from bot.settings import Settings
 from bot.settings_table import ADVISER_NAMES
 from bot.supervisor import Loop, Supervisor
 from core.advice.figures import Record
+from core.advice.strategy_voice import role_of
 from core.opinion import Role
 from core.trading.opinion_following import OpinionFollower
 
@@ -31,9 +32,11 @@ def keep_record(base: Base, book: SettingsBook, supervisor: Supervisor) -> Recor
 
 
 def taking_part(settings: Settings) -> Mapping[str, Role]:
-    """Role of each adviser that is asked."""
+    """Role of each adviser that is asked, strategies by what they have a say in."""
     names = (ADVISER_NAMES[provider] for provider in settings.advisers)
-    return {name: settings.roles[name] for name in names}
+    use = settings.strategies_in_use
+    strategies = {part.name: role_of(part.name, use, settings.decider) for part in use.parts}
+    return {name: settings.roles[name] for name in names} | strategies
 
 
 async def in_thread(count: Counting) -> Record:

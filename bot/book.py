@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from bot.adviser_roles import auto_barred, role_choices, role_effect, role_refusal, takes_a_brake_off
+from bot.adviser_roles import auto_barred, role_choices
 from bot.limits import flag_limits_of, limits_of
-from bot.settings import Settings, SettingsError, spec_of, with_chat_change
+from bot.setting_changes import Proposals, all_proposed, proposed
+from bot.settings import Settings, with_chat_change
 from bot.settings_spec import SECTIONS
 from core.adviser_record import NO_STANDING, Standing
 from core.desk import ProposedChange, SettingView
 from core.journal import HouseJournal, SettingChange
 from core.ports import Clock, Market
-from core.risk.limits import BreakerLimits, Limits, Policy
+from core.risk.limits import BreakerLimits, Policy
 from core.trading.decide import Rules
 from core.trading.engine import Course
 
@@ -63,7 +64,8 @@ class SettingsBook:
     def rules(self) -> Rules:
         settings = self._settings
         flags, standing = flag_limits_of(settings), self.standing()
-        return Rules(limits_of(settings), flags, settings.decider, settings.roles, standing)
+        strategies = settings.strategies_in_use
+        return Rules(limits_of(settings), flags, settings.decider, settings.roles, standing, strategies)
 
     async def course(self) -> Course:
         return Course(
@@ -99,67 +101,51 @@ class SettingsBook:
 
     def propose(self, name: str, text: str, equity: Decimal | None) -> ProposedChange:
         """What the change would do; nothing holds yet."""
-        name = name.strip().upper()
-        try:
-            changed = with_chat_change(self._settings, name, text)
-        except SettingsError as error:
-            return ProposedChange(name, "", text, "", raises_risk=False, refusal=str(error))
-        old, new = self._settings.shown(name), changed.shown(name)
-        if old == new:
-            note = changed.notes.get(name, f"{name} is {old} already")
-            return ProposedChange(name, old, new, "", raises_risk=False, refusal=note)
-        if refusal := role_refusal(name, self._settings, changed):
-            return ProposedChange(name, old, new, "", raises_risk=False, refusal=refusal)
-        effect = role_effect(name, self._settings, changed)
-        effect = effect or _effect(limits_of(self._settings), limits_of(changed), equity)
-        return ProposedChange(name, old, new, effect, raises_risk=_raises(name, self._settings, changed))
+        return proposed(self._settings, name, text, equity)
+
+    def propose_all(self, changes: Mapping[str, str | None], equity: Decimal | None) -> Proposals:
+        """The same for several together; None takes a change in chat back."""
+        return all_proposed(self._settings, changes, equity)
 
     async def change(self, name: str, text: str, by: str) -> ProposedChange:
         """Validated again, recorded, then in force for everything that starts after it."""
         async with self._changing:  # two changes at once: the second is judged on top of the first
-            proposed = self.propose(name, text, None)
-            if proposed.refusal:
-                return proposed
-            changed = with_chat_change(self._settings, proposed.name, text)
-            change = SettingChange(proposed.name, proposed.old, text.strip(), by, self._clock.now())
+            found = self.propose(name, text, None)
+            if found.refusal:
+                return found
+            changed = with_chat_change(self._settings, found.name, text)
+            change = SettingChange(found.name, found.old, text.strip(), by, self._clock.now())
             await self._journal.record_setting(self._account, change)
             self._settings = changed
-            return proposed
+            return found
+
+    async def change_all(
+        self,
+        changes: Mapping[str, str | None],
+        is_as_shown: Callable[[Proposals], bool],
+        by: str,
+        kept: Callable[[Proposals], tuple[str, str]],
+    ) -> Proposals:
+        """All in one transaction, with the text `kept` (name, content) beside them, or none of it.
+
+        Nothing changes where they are refused now, or are no longer what was shown.
+        """
+        async with self._changing:
+            found = self.propose_all(changes, None)
+            if found.changed is None or not is_as_shown(found):
+                return found
+            now, texts = self._clock.now(), {name: changes[name] or "" for name in changes}
+            rows = [
+                SettingChange(one.name, one.old, texts[one.name].strip(), by, now) for one in found.changes
+            ]
+            await self._journal.record_settings(self._account, rows, kept(found))
+            self._settings = found.changed
+            return found
 
 
 def chat_changes(changes: tuple[SettingChange, ...]) -> dict[str, str]:
-    """Name → text typed, for `load_settings`."""
-    return {change.name: change.new for change in changes}
-
-
-def _raises(name: str, old: Settings, new: Settings) -> bool:
-    spec = spec_of(name)
-    if spec.stricter is None:
-        return takes_a_brake_off(name, old, new)
-    before, after = getattr(old, spec.attribute), getattr(new, spec.attribute)
-    return bool(before != after and spec.strictest(before, after) == before)
-
-
-def _effect(old: Limits, new: Limits, equity: Decimal | None) -> str:
-    """How the worst case of the next trades changes; stops that gap can lose more."""
-    parts = []
-    for words, before, after in (
-        ("worst loss of one trade", old.risk_per_trade, new.risk_per_trade),
-        ("worst loss of one idea of your own", old.max_trade_loss, new.max_trade_loss),
-        ("worst loss of all open trades", _all_open(old), _all_open(new)),
-        ("loss of a day that stops entries", old.daily_loss, new.daily_loss),
-        ("fall from the peak that stops entries", old.max_drawdown, new.max_drawdown),
-    ):
-        if before != after:
-            money = f" ({equity * before:.2f} → {equity * after:.2f} USDT)" if equity is not None else ""
-            parts.append(f"{words}: {before:.2%} → {after:.2%} of equity{money}")
-    return "; ".join(parts) or "the worst-case loss at the stops stays the same"
-
-
-def _all_open(limits: Limits) -> Decimal:
-    """Open risk is let in only while it fits into what may be lost in a day and from the peak."""
-    wanted = limits.risk_per_trade * limits.max_open_positions
-    return min(wanted, limits.daily_loss, limits.max_drawdown)
+    """Name → text typed, for `load_settings`; without what was taken back."""
+    return {change.name: change.new for change in changes if change.new}
 
 
 def require_paper(settings: Settings) -> str:

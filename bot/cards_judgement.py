@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.cards import Block, code, esc, folded
 from bot.cards_numbers import percent
+from core.advice.strategy_voice import decided_by_strategies, is_strategy
 from core.opinion import Abstention, Decider, Opinion, Role, Silence, Stance, Verdict
 
 STANCE_MARKS = {Stance.LONG: "🟢", Stance.SHORT: "🔴", Stance.HOLD: "⚪"}
@@ -39,8 +40,16 @@ SILENCE_WORDS: Mapping[Silence, str] = {
 
 def verdict_line(verdict: Verdict) -> str:
     whose = "Rules decide" if verdict.decider is Decider.RULES else "Advisers"
-    alone = " · ⚠️ one adviser only" if verdict.is_single else ""
-    return f"{whose}: <b>{verdict.stance.value}</b>, confidence {percent(verdict.confidence, 0)}{alone}"
+    whose = "Strategies decide, no AI" if decided_by_strategies(verdict) else whose
+    said = f"<b>{verdict.stance.value}</b>, confidence {percent(verdict.confidence, 0)}"
+    return f"{whose}: {said}{_single(verdict)}"
+
+
+def _single(verdict: Verdict) -> str:
+    if not verdict.is_single:
+        return ""
+    voters = [one.adviser for one in verdict.opinions if one.role is Role.VOTER]
+    return " · ⚠️ not by models alone" if any(map(is_strategy, voters)) else " · ⚠️ one adviser only"
 
 
 def vote_line(opinion: Opinion) -> str:

@@ -15,6 +15,7 @@ async def examine_running(parts: Parts) -> tuple[DoctorLine, ...]:
     settings = parts.book.settings
     lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
     lines += await model_lines(parts.models, parts.stage.clock.now())
+    lines += doctor.strategy_lines(settings)
     lines += doctor.mood_lines(settings, parts.board.unheard())
     lines.append(await doctor.probe("database", lambda: _database(parts), "check DATABASE_URL"))
     lines.append(await doctor.probe("exchange", lambda: _exchange(parts), "check EXCHANGE and the network"))

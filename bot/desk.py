@@ -11,6 +11,7 @@ from bot.desk_leaving import Leaving
 from bot.reports import Reports
 from core.account_views import BalanceView, OrderView, SyncReport
 from core.adviser_views import CostsView, ModelsView, ReplayView
+from core.backtest_views import BacktestStep, BacktestView, BacktestWish, ComparisonView
 from core.desk import (
     Analysis,
     ChartView,
@@ -119,6 +120,17 @@ class TradingDesk(Leaving):
 
     async def replay(self, decision_id: str) -> ReplayView | None:
         return await self._reach.replay(decision_id)
+
+    async def backtest(self, wish: BacktestWish, told: Callable[[BacktestStep], None]) -> BacktestView | None:
+        return await self._reach.backtests.backtest(wish, told)
+
+    async def what_if(
+        self, name: str, text: str, run: str, told: Callable[[BacktestStep], None]
+    ) -> ComparisonView | None:
+        return await self._reach.backtests.what_if(name, text, run, told)
+
+    def stop_backtest(self, run: str) -> bool:
+        return self._reach.backtests.stop(run)
 
     async def mend_account(self, by: str) -> Tap:
         return await self._reach.mend_account(by)

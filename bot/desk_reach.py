@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.account_desk import AccountDesk
+from bot.backtest_desk import BacktestDesk
 from bot.book import SettingsBook
 from bot.owner_line import TOKEN_GATE
+from bot.profile_desk import ProfileDesk
 from bot.readiness import ReadinessDesk
 from bot.reports import ReportJournal, Reports
 from bot.risk_report import RiskReport
@@ -42,6 +44,8 @@ class Reach:
     models: Callable[[], Awaitable[ModelsView]]
     costs: Callable[[], Awaitable[CostsView]]
     replay: Callable[[str], Awaitable[ReplayView | None]]
+    backtests: BacktestDesk
+    profiles: ProfileDesk
 
 
 class DeskPart:

@@ -14,6 +14,7 @@ from bot.desk_reach import DeskPart
 from core.desk import ProposedChange, Tap
 from core.errors import PerpilotError
 from core.journal import Mode, SettingChange
+from core.profile_views import ProfileRow, ProfileView
 from core.risk import breakers
 from core.trading import notices
 
@@ -113,6 +114,22 @@ class Switches(DeskPart):
         with contextlib.suppress(PerpilotError):  # the house asks again within the minute
             await self._reach.readiness.note_risk()
         return Tap(True, f"{change.name}: {change.old} → {change.new}.")
+
+    async def profiles(self) -> tuple[ProfileRow, ...]:
+        return await self._reach.profiles.rows()
+
+    async def profile(self, name: str) -> ProfileView:
+        account = self._kernel.keeper.last_account
+        return await self._reach.profiles.view(name, account.sizing_equity if account else None)
+
+    async def adopt_profile(self, name: str, mark: str, by: str) -> Tap:
+        if (await self._reach.profiles.view(name, None)).raises_risk:
+            self._refuse_more_risk()
+        tap = await self._reach.profiles.adopt(name, mark, by)
+        if tap.is_done:
+            with contextlib.suppress(PerpilotError):  # the house asks again within the minute
+                await self._reach.readiness.note_risk()
+        return tap
 
     async def add_note(self, trade_id: str, text: str, by: str) -> Tap:
         text = text.strip()

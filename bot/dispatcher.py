@@ -13,6 +13,7 @@ from core.ports import Clock
 from handlers.account import ACCOUNT_ACTIONS, account_router
 from handlers.analysis import analysis_router
 from handlers.background import Background
+from handlers.backtest import BACKTEST_ACTIONS, backtest_router
 from handlers.breakers import BREAKERS_ACTIONS, breakers_router
 from handlers.closing import CLOSING_ACTIONS, closing_router
 from handlers.commands import menu, viewer_may
@@ -23,6 +24,7 @@ from handlers.ideas import IDEAS_ACTIONS, ideas_router
 from handlers.machine import machine_router
 from handlers.models import models_router
 from handlers.pictures import Pictures
+from handlers.profiles import PROFILE_ACTIONS, profiles_router
 from handlers.readiness import readiness_router
 from handlers.replay import replay_router
 from handlers.results import results_router
@@ -38,10 +40,12 @@ from handlers.unknown import unknown_router
 
 ACTIONS = {
     **ACCOUNT_ACTIONS,
+    **BACKTEST_ACTIONS,
     **BREAKERS_ACTIONS,
     **CLOSING_ACTIONS,
     **FOREIGN_ACTIONS,
     **IDEAS_ACTIONS,
+    **PROFILE_ACTIONS,
     **SETTINGS_ACTIONS,
     **STEERING_ACTIONS,
     **TRADING_ACTIONS,
@@ -91,6 +95,7 @@ def build_switchboard(
         trading_router(),
         scanning_router(),
         analysis_router(),
+        backtest_router(),
         results_router(),
         account_router(),
         costs_router(),
@@ -98,6 +103,7 @@ def build_switchboard(
         replay_router(),
         risk_router(),
         readiness_router(),
+        profiles_router(),
         settings_router(),
         breakers_router(),
         ideas_router(),

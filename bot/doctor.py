@@ -57,6 +57,14 @@ def adviser_lines(settings: Settings) -> list[DoctorLine]:
     return lines
 
 
+def strategy_lines(settings: Settings) -> list[DoctorLine]:
+    """Those in live use; nothing where there is none. What was not checked is among the warnings."""
+    if not settings.strategies:
+        return []
+    text = f"{settings.shown('STRATEGIES')} as {settings.strategy_role.value}"
+    return [DoctorLine(True, False, "strategies", text)]
+
+
 def mood_lines(settings: Settings, unheard: Sequence[str]) -> list[DoctorLine]:
     """`unheard`: sources of which nothing is known now; nothing where none is configured."""
     feeds = (*(settings.news_feeds or ()), *(settings.social_feeds or ()))

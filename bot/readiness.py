@@ -20,6 +20,7 @@ from typing import Protocol
 
 from bot.arming import LiveArming
 from bot.book import SettingsBook
+from bot.setting_changes import STRATEGIES, say_of_strategies
 from bot.settings import Settings, Spec, specs
 from core.desk import DoctorLine, ReadinessView, Tap, WeekFigures
 from core.errors import JournalError
@@ -146,11 +147,15 @@ class ReadinessDesk:
         kept = await self._journal.load(name)
         known: dict[str, str] = json.loads(kept) if kept is not None else {}
         raised = [spec.name for spec in _risk_specs() if _is_looser(spec, known.get(spec.name), settings)]
+        say = say_of_strategies(settings)
+        if say and known and known.get(STRATEGIES, "") != say:  # not noted yet: there was none
+            raised.append(STRATEGIES)
         if raised:
             log.warning("risk raised, readiness counts anew: settings=%s", ",".join(raised))
             day = self._clock.now().date()
             await self._journal.count(self._proven, day, readiness.RISK_RAISED, 1)
         now = {spec.name: spec.kind.write(getattr(settings, spec.attribute)) for spec in _risk_specs()}
+        now[STRATEGIES] = say
         if now != known:
             await self._journal.save(name, json.dumps(now, sort_keys=True))
         self._noted = settings

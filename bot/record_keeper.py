@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.advice.figures import Record, record_of, suggestions
 from core.advice.pooling import standing_of
+from core.advice.strategy_voice import is_strategy
 from core.adviser_record import NO_STANDING, Judgement, OpinionJournal, Standing
 from core.adviser_views import ModelsView
 from core.opinion import Role
@@ -102,8 +103,12 @@ class RecordKeeper:
         return standing
 
     def _standing_of(self, roles: Mapping[str, Role], as_of: datetime) -> Standing:
-        """Who takes part no longer has no voice."""
-        return standing_of(self._record.tracks, lambda name: roles.get(name) is Role.VOTER, as_of)
+        """Who takes part no longer has no voice; nor has a strategy, which states no chance."""
+
+        def has_voice(name: str) -> bool:
+            return roles.get(name) is Role.VOTER and not is_strategy(name)
+
+        return standing_of(self._record.tracks, has_voice, as_of)
 
     def view(self) -> ModelsView:
         roles = self._roles()

@@ -42,10 +42,12 @@ __all__ = [
     "Spec",
     "Universe",
     "environment",
+    "environment_of_others",
     "load_settings",
     "spec_of",
     "specs",
     "with_chat_change",
+    "with_chat_changes",
 ]
 
 _SHOWN = 60
@@ -77,6 +79,11 @@ def environment(dotenv_path: Path | None = Path(".env")) -> dict[str, str]:
     Raises `SettingsError` for a file that can't be read as `NAME=value` lines.
     """
     return _dotenv(dotenv_path) | dict(os.environ) if dotenv_path is not None else dict(os.environ)
+
+
+def environment_of_others() -> dict[str, str]:
+    """The process's environment without our own names: for processes that are to know no key and no token."""
+    return {name: text for name, text in os.environ.items() if name not in known_names()}
 
 
 def _dotenv(path: Path) -> dict[str, str]:
@@ -124,13 +131,30 @@ def with_chat_change(settings: Settings, name: str, text: str | None) -> Setting
     Every rule is checked again over the whole. Where the environment's risk setting is stricter, it keeps
     holding and `notes` says so. Raises `SettingsError`.
     """
-    spec = _editable(name.strip().upper())
-    chat = {key: value for key, value in settings.chat.items() if key != spec.name}
-    if text is not None:
-        if not text.strip():
-            raise SettingsError([Fault((spec.name,), f"{spec.name} needs a value")], is_at_start=False)
-        chat[spec.name] = text.strip()
-    return _checked(settings.environ, chat, settings.require, settings.uses, is_at_start=False)
+    return with_chat_changes(settings, {name: text})
+
+
+def with_chat_changes(settings: Settings, changes: Mapping[str, str | None]) -> Settings:
+    """The same for several at once, checked together. Raises `SettingsError` with all faults."""
+    chat, faults = dict(settings.chat), list[Fault]()
+    for name, text in changes.items():
+        try:
+            spec = _editable(name.strip().upper())
+        except SettingsError as error:
+            faults += error.faults
+            continue
+        chat.pop(spec.name, None)
+        if text is not None and text.strip():
+            chat[spec.name] = text.strip()
+        elif text is not None:
+            faults.append(Fault((spec.name,), f"{spec.name} needs a value"))
+    try:
+        changed = _checked(settings.environ, chat, settings.require, settings.uses, is_at_start=False)
+    except SettingsError as error:
+        faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise SettingsError(faults, is_at_start=False)
+    return changed
 
 
 def _editable(name: str) -> Spec:
@@ -165,7 +189,7 @@ class _Reading:
     def attempt(self, spec: Spec, text: str, source: Source) -> Any:
         """The value, or the default with a fault noted."""
         try:
-            return _value(spec, text)
+            return _value(spec, text, source)
         except ValueError as error:
             name = self.spoken.get(spec.name, spec.name)
             self.faults.append(Fault((spec.name,), f"{name}={_refused(spec, text)} {error}", source))
@@ -305,10 +329,11 @@ def _default(spec: Spec) -> Any:
     return None if spec.default is None else _value(spec, spec.default)
 
 
-def _value(spec: Spec, text: str) -> Any:
+def _value(spec: Spec, text: str, source: Source = Source.ENVIRONMENT) -> Any:
     if len(text) > MAX_TEXT:
         raise ValueError(f"is longer than {MAX_TEXT:,} characters")
-    return spec.kind.read(text)
+    kind = spec.chat_kind if source is Source.CHAT and spec.chat_kind is not None else spec.kind
+    return kind.read(text)
 
 
 def _refused(spec: Spec, text: str) -> str:

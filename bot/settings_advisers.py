@@ -12,8 +12,10 @@ from bot.settings_feeds import READERS, feed_address, feed_addresses
 from bot.settings_guarding import GuardingSettings
 from bot.settings_prices import StatedPrices, model_prices
 from bot.settings_spec import setting
+from bot.settings_strategies import NONE, strategies
 from bot.settings_values import amount, choice, flag, pattern, secret, web_url, whole
 from core.opinion import Decider, Role
+from core.strategy_use import StrategyPart, StrategyRole
 
 _WEB = web_url("http", "https")
 
@@ -130,4 +132,20 @@ class AdviserSettings(GuardingSettings):
         "auto",
         "",
         "Provider whose model turns news into enums: auto takes the cheapest with a key, off reads none.",
+    )
+    strategies: tuple[StrategyPart, ...] = _adviser(
+        strategies(files=True),
+        NONE,
+        "",
+        "Strategies in live use: each a name, a timeframe and a share of the capital (equal ones without), "
+        "such as trend@1h or trend(fast=12;slow=40)@4h:0.5,breakout@1h:0.3. All together are one voice.",
+        is_chat_editable=True,
+        chat_kind=strategies(files=False),
+    )
+    strategy_role: StrategyRole = _adviser(
+        choice(StrategyRole),
+        StrategyRole.ADVISER.value,
+        "",
+        "What STRATEGIES do: one more voice beside the models, with which a model has to agree (adviser); "
+        "the verdict in place of the rules, with DECIDER=rules (alone); or no effect, recorded (shadow).",
     )

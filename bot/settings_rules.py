@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.settings_spec import Source
+from bot.settings_strategies import strategy_faults, strategy_warnings
 from bot.settings_table import keyed_advisers, spec_of, specs, voting_advisers
 from bot.settings_values import is_loopback
 from core.journal import Mode
@@ -73,6 +74,8 @@ def relations(found: Mapping[str, Any]) -> Iterator[Fault]:
             f"TELEGRAM_CHAT_ID={chat} is a group, so TELEGRAM_ALLOWED_USER_IDS must name who may act in it",
         )
     yield from _guarded_http(found)
+    for names, text in strategy_faults(found):
+        yield Fault(names, text)
     if found["TELEGRAM_WEBHOOK_URL"] is not None and found["TELEGRAM_WEBHOOK_SECRET"] is None:
         yield Fault(
             ("TELEGRAM_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET"),
@@ -105,6 +108,7 @@ def warnings(found: Mapping[str, Any], sources: Mapping[str, Source]) -> Iterato
     if found["EXCHANGE"] not in TESTED_EXCHANGES:
         yield f"EXCHANGE={found['EXCHANGE']} is not among the tested ones ({', '.join(TESTED_EXCHANGES)})."
     yield from _thin_panel(found, sources)
+    yield from strategy_warnings(found)
     if found["AI_DEADLINE_SECONDS"] < found["AI_TIMEOUT_SECONDS"]:
         yield (
             f"AI_DEADLINE_SECONDS={found['AI_DEADLINE_SECONDS']} ends every answer before "

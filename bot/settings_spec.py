@@ -107,6 +107,8 @@ class Spec:
     """None for what is no risk setting."""
     is_built: bool = True
     is_chat_editable: bool = False
+    chat_kind: Kind | None = None
+    """What the chat may set, where that is less than the environment may."""
     changed_with: str = ""
     """The command that changes it, where that is not `/config`."""
     aliases: tuple[str, ...] = ()

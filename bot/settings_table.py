@@ -39,6 +39,7 @@ from bot.settings_values import (
 )
 from core.journal import Mode
 from core.opinion import Role
+from core.strategy_use import Strategies
 
 _LOWER, _HIGHER = Stricter.LOWER, Stricter.HIGHER
 _EQUITY, _PRICE = "fraction of equity", "fraction of price"
@@ -112,13 +113,18 @@ class Settings(AdviserSettings):
         "binanceusdm, bybit and okx are tested; others may work.",
     )
     exchange_api_key: str | None = _exchange(
-        secret(), None, "key", "For live trading only.", is_secret=True, aliases=("BINANCE_API_KEY",)
+        secret(),
+        None,
+        "key",
+        "For live trading; download asks Binance for leverage tiers with it.",
+        is_secret=True,
+        aliases=("BINANCE_API_KEY",),
     )
     exchange_secret: str | None = _exchange(
         secret(r"[\n -~]+", "printable characters"),
         None,
         "secret",
-        "For live trading only.",
+        "For live trading; belongs to the key.",
         is_secret=True,
         aliases=("BINANCE_SECRET_KEY",),
     )
@@ -298,6 +304,10 @@ class Settings(AdviserSettings):
     def roles(self) -> Mapping[str, Role]:
         """By the name that an adviser has in journal and cards."""
         return {name: getattr(self, f"{provider}_role") for provider, name in ADVISER_NAMES.items()}
+
+    @property
+    def strategies_in_use(self) -> Strategies:
+        return Strategies(self.strategy_role, self.strategies)
 
     def _found(self) -> dict[str, Any]:
         return {spec.name: getattr(self, spec.attribute) for spec in specs()}

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from bot.book import SettingsBook
 from bot.supervisor import Supervisor
+from core.advice.strategy_voice import is_strategy, role_of
 from core.advice.verdict import OUR_CHOICE
 from core.desk import BreakerView, PositionView, StatusView, TradingState
 from core.journal import AccountState, ScanRecord
@@ -85,7 +86,8 @@ class StatusBoard:
 
     @property
     def adviser_names(self) -> tuple[str, ...]:
-        return self._advisers
+        """The models or rules of the start, then the strategies of now."""
+        return (*self._advisers, *(part.name for part in self._book.rules().strategies.parts))
 
     def _note_answers(self, verdict: Verdict | None) -> None:
         if verdict is None:
@@ -98,10 +100,11 @@ class StatusBoard:
             self.silent_advisers[abstention.adviser] = abstention.why.value
 
     def _adviser_notes(self) -> dict[str, str]:
-        roles = self._book.rules().roles
+        rules = self._book.rules()
         notes = {}
-        for name in self._advisers:
-            role = roles.get(name, Role.VOTER)
+        for name in self.adviser_names:
+            role = rules.roles.get(name, Role.VOTER)
+            role = role_of(name, rules.strategies, rules.decider) if is_strategy(name) else role
             parts = [role.value] if role is not Role.VOTER else []
             if (why := self.silent_advisers.get(name)) is not None:
                 parts.append(f"silent: {why.replace('_', ' ')}")
@@ -133,7 +136,7 @@ class StatusBoard:
             next_scan_at=now + timedelta(seconds=next_in) if next_in is not None else None,
             loops=self._supervisor.views(),
             breakers=self._breakers(),
-            advisers=self._advisers,
+            advisers=self.adviser_names,
             adviser_notes=self._adviser_notes(),
             decider=self._book.settings.decider.value,
             symbols=self.symbols,

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from core.account_views import BalanceView, OrderView, SyncReport
 from core.adviser_views import CostsView, ModelsView, ReplayView
+from core.backtest_views import BacktestStep, BacktestView, BacktestWish, ComparisonView
 from core.journal import (
     AiFigures,
     Approval,
@@ -30,6 +31,7 @@ from core.market import Candles, Side
 from core.opinion import Abstention, Opinion
 from core.performance import Group, Performance
 from core.plan import Decision, Plan
+from core.profile_views import ProfileRow, ProfileView
 from core.trade import ClosedTrade, StopBy
 
 
@@ -439,6 +441,8 @@ class ProposedChange:
     raises_risk: bool
     refusal: str = ""
     """Why it cannot be; empty when it can be confirmed."""
+    is_played: bool = False
+    """A backtest can show what it would have done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,6 +611,32 @@ class Desk(Protocol):
     def propose_setting(self, name: str, text: str) -> ProposedChange: ...
 
     async def change_setting(self, name: str, text: str, by: str) -> Tap: ...
+
+    async def profiles(self) -> tuple[ProfileRow, ...]:
+        """What parameter searches left."""
+        ...
+
+    async def profile(self, name: str) -> ProfileView:
+        """What adopting it would do; `back`: the return. Raises `PerpilotError` where there is none."""
+        ...
+
+    async def adopt_profile(self, name: str, mark: str, by: str) -> Tap:
+        """All that the view with this mark showed, or nothing."""
+        ...
+
+    async def backtest(self, wish: BacktestWish, told: Callable[[BacktestStep], None]) -> BacktestView | None:
+        """None when it was stopped. Raises `PerpilotError`, also while another one runs."""
+        ...
+
+    async def what_if(
+        self, name: str, text: str, run: str, told: Callable[[BacktestStep], None]
+    ) -> ComparisonView | None:
+        """As `backtest`, of a setting's old and new value; nothing is changed."""
+        ...
+
+    def stop_backtest(self, run: str) -> bool:
+        """False where nothing of that name runs any more."""
+        ...
 
     async def doctor(self) -> tuple[DoctorLine, ...]: ...
 

@@ -563,6 +563,12 @@ class HouseJournal(Protocol):
 
     async def record_setting(self, account: str, change: SettingChange) -> None: ...
 
+    async def record_settings(
+        self, account: str, changes: Sequence[SettingChange], kept: tuple[str, str]
+    ) -> None:
+        """All of them, and a text by its name as `Blobs` keeps it, in one transaction."""
+        ...
+
     async def add_note(self, account: str, trade_id: str, text: str, by: str, now: datetime) -> bool:
         """False when there is no such trade."""
         ...

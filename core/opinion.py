@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from core.market import Candles, Regime, Side
+from core.strategy_use import NO_STRATEGIES, Strategies
 
 
 class Stance(StrEnum):
@@ -259,6 +260,8 @@ class Brief:
     decision_id: str = ""
     purpose: Purpose = Purpose.ENTRY
     """These two are for the books: no part of the question."""
+    strategies: Strategies = NO_STRATEGIES
+    """Those that are asked beside the models; no part of what these read."""
 
     @property
     def hash(self) -> str:

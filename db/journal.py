@@ -17,6 +17,7 @@ from db.journal_house import HousePart
 from db.journal_opinions import OpinionPart
 from db.journal_outbox import OutboxPart
 from db.journal_readiness import ReadinessPart
+from db.journal_recorded import RecordedPart
 from db.journal_records import RecordPart
 from db.journal_served import ServedPart
 from db.journal_shadows import ShadowPart
@@ -60,5 +61,6 @@ class SqlJournal(
     SpendingPart,
     ServedPart,
     TapePart,
+    RecordedPart,
 ):
     """Made with a `Database` whose schema is there (`db.setup.prepare`) and the clock's `now`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -153,6 +154,18 @@ class HousePart(JournalPart):
 
     async def record_setting(self, account: str, change: SettingChange) -> None:
         await self._write_fenced(lambda c: record_setting(c, account, change))
+
+    async def record_settings(
+        self, account: str, changes: Sequence[SettingChange], kept: tuple[str, str]
+    ) -> None:
+        row = dict(zip(("name", "content"), kept, strict=True)) | {"saved_at": self._now()}
+
+        def together(connection: Connection) -> None:
+            for change in changes:
+                record_setting(connection, account, change)
+            put(connection, blobs, row)
+
+        await self._write_fenced(together)
 
     async def add_note(self, account: str, trade_id: str, text: str, by: str, now: datetime) -> bool:
         return await self._write(lambda c: add_note(c, account, trade_id, text, by, now))

@@ -63,7 +63,7 @@ def open_judgements(
     if skipping:
         found = found.where(said.symbol.not_in(sorted(skipping)))
     rows = connection.execute(found.order_by(said.bar, said.id).limit(limit))
-    return tuple(_judgement(row) for row in rows)
+    return tuple(judgement_of(row) for row in rows)
 
 
 def resolve_judgements(connection: Connection, account: str, resolutions: Sequence[Resolution]) -> int:
@@ -86,14 +86,14 @@ def judgements(
         bar, name = before
         found = found.where(or_(said.bar < bar, and_(said.bar == bar, said.id < name)))
     rows = connection.execute(found.order_by(said.bar.desc(), said.id.desc()).limit(limit))
-    return tuple(_judgement(row) for row in rows)
+    return tuple(judgement_of(row) for row in rows)
 
 
 def _value(end: End | None) -> str | None:
     return None if end is None else end.value
 
 
-def _judgement(row: Row[Any]) -> Judgement:
+def judgement_of(row: Row[Any]) -> Judgement:
     values = {name: getattr(row, name) for name in COLUMNS}
     values |= {name: None if values[name] is None else kind(values[name]) for name, kind in ENUMS.items()}
     return Judgement(**values)

@@ -76,7 +76,7 @@ def last_scan(connection: Connection, account: str) -> tuple[ScanRecord, tuple[D
     judged = (
         select(decisions).where(decisions.c.scan_id == row.id).order_by(decisions.c.symbol, decisions.c.id)
     )
-    return _scan(row), tuple(_decision(each) for each in connection.execute(judged))
+    return _scan(row), tuple(decision_row(each) for each in connection.execute(judged))
 
 
 def last_decision(connection: Connection, account: str, symbol: str, gate: str) -> DecisionRecord | None:
@@ -88,12 +88,12 @@ def last_decision(connection: Connection, account: str, symbol: str, gate: str) 
         .limit(1)
     )
     row = connection.execute(newest).one_or_none()
-    return None if row is None else _decision(row)
+    return None if row is None else decision_row(row)
 
 
 def decision_of(connection: Connection, decision_id: str) -> DecisionRecord | None:
     row = connection.execute(select(decisions).where(decisions.c.id == decision_id)).one_or_none()
-    return None if row is None else _decision(row)
+    return None if row is None else decision_row(row)
 
 
 def _scan(row: Row[Any]) -> ScanRecord:
@@ -108,7 +108,7 @@ def _scan(row: Row[Any]) -> ScanRecord:
     )
 
 
-def _decision(row: Row[Any]) -> DecisionRecord:
+def decision_row(row: Row[Any]) -> DecisionRecord:
     plain = dict(row._mapping)
     return DecisionRecord(**plain | {"reasons": texts(row.reasons), "facts": json.loads(row.facts)})
 

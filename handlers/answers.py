@@ -132,15 +132,17 @@ async def offered(
 class Progress:
     """A message that edits itself, at most once a second and only when it says something new."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, keys: Keys = None) -> None:
+        """`keys` stand under it until it is finished."""
         self._place = place
+        self._keys = keys
         self._shown = ""
         self._edited_at = -EDIT_EVERY_S
 
     async def show(self, shown: Card) -> None:
         """Skipped when the last change is too fresh: the next one will say more."""
-        if self._wait() <= 0:
-            await self._change(shown, None)
+        if self._wait() <= 0 and shown.html != self._shown:
+            await self._change(shown, self._keys)
 
     async def finish(self, shown: Card, keys: Keys = None) -> None:
         await asyncio.sleep(max(self._wait(), 0))
@@ -150,7 +152,7 @@ class Progress:
         return self._edited_at + EDIT_EVERY_S - asyncio.get_running_loop().time()
 
     async def _change(self, shown: Card, keys: Keys) -> None:
-        if shown.html == self._shown and keys is None:
+        if shown.html == self._shown and keys is None and self._keys is None:
             return
         self._shown = shown.html
         self._edited_at = asyncio.get_running_loop().time()

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
+from core.backtest_views import LEAST_DAYS, MOST_DAYS, USUAL_DAYS
 from core.desk import ManualIdea
 from core.errors import PerpilotError
 from core.journal import Mode
@@ -18,6 +19,7 @@ MAX_HISTORY = 50
 DEFAULT_HISTORY = 10
 MAX_NOTE = 500
 MAX_REASON = 200
+MAX_STRATEGY = 40
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _RISK = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
@@ -75,6 +77,30 @@ def chart_request(text: str) -> tuple[str, str]:
     if timeframe not in TIMEFRAMES:
         raise WrongArguments(f"{timeframe[:20]!r} is none of {', '.join(TIMEFRAMES)}.", example)
     return symbol_of(words[0], example), timeframe
+
+
+def backtest_request(text: str) -> tuple[str, int, str]:
+    """(symbol, days, strategy or empty for the usual one), days and strategy in any order."""
+    words, example = text.split(), "/backtest BTC 90 trend"
+    if not 1 <= len(words) <= 3:
+        raise WrongArguments("Name one symbol and, if you like, a number of days and a strategy.", example)
+    days, names = [word for word in words[1:] if word[:1].isdigit()], words[1:]
+    names = [word for word in names if word not in days]
+    if len(days) > 1 or len(names) > 1:
+        raise WrongArguments("One number of days and one strategy, not two.", example)
+    strategy = names[0][:MAX_STRATEGY] if names else ""
+    return symbol_of(words[0], example), _days(days[0], example) if days else USUAL_DAYS, strategy
+
+
+def _days(text: str, example: str) -> int:
+    """Within what can be played."""
+    word = text.lower().removesuffix("d")
+    count = int(word[:6]) if word.isascii() and word.isdigit() else 0
+    if not LEAST_DAYS <= count <= MOST_DAYS:
+        raise WrongArguments(
+            f"{text[:20]!r} is not a number of days from {LEAST_DAYS} to {MOST_DAYS}.", example
+        )
+    return count
 
 
 def mode_of(text: str) -> Mode | None:

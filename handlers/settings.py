@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiogram import Router
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.cards import sentence
+from bot.cards import Card, card, lines, sentence
 from bot.cards_settings import change_card, section_card, sections_card, setting_card, titles
 from bot.keyboards import DANGER, PRIMARY, Choice
-from core.desk import Buttons, Desk, SettingView
-from handlers.answers import Keys, Place, card_of, chat_of, edit, offered, say, told, user_id, who
+from core.backtest_views import ComparisonView
+from core.desk import Buttons, Desk, ProposedChange, SettingView
+from handlers.answers import Keys, Place, card_of, chat_of, edit, failure, offered, say, told, user_id, who
 from handlers.arguments import WrongArguments
+from handlers.backtest import BUSY, what_if_work
+from handlers.backtest import NAME as BACKTEST
 from handlers.commands import named
 from handlers.taps import Action, Office
 
 MENU_LIFETIME_S = 900.0
+RESULT_LIFETIME_S = 600.0
+"""To wait for a backtest and to read it; the change itself is checked again when it is tapped."""
+WHAT_IF = "📊 What it would have done"
 
 
 def settings_router() -> Router:
@@ -55,10 +61,16 @@ async def propose(place: Place, name: str, value: str, user: int, desk: Desk, bu
     if change.refusal:
         await edit(place, sentence(f"⛔ {change.refusal}"))
         return
+    choices = change_choices(change, value)
+    if change.is_played:
+        choices.append(Choice(WHAT_IF, "what_if", {"name": change.name, "value": value}))
+    await edit(place, change_card(change), await offered(buttons, choices, user, width=2))
+
+
+def change_choices(change: ProposedChange, value: str) -> list[Choice]:
     style = DANGER if change.raises_risk else PRIMARY
     args = {"name": change.name, "value": value}
-    choices = [Choice("Change it", "set_sure", args, style), Choice("Leave it", "leave", {})]
-    await edit(place, change_card(change), await offered(buttons, choices, user))
+    return [Choice("Change it", "set_sure", args, style), Choice("Leave it", "leave", {})]
 
 
 async def _section_keys(views: list[SettingView], buttons: Buttons, user: int) -> Keys:
@@ -111,10 +123,44 @@ async def _set_sure(query: CallbackQuery, args: Mapping[str, str], office: Offic
     return tap.text
 
 
+async def _what_if(query: CallbackQuery, args: Mapping[str, str], office: Office) -> str:
+    """The tap used up the card's buttons, so it gets new ones: the change waits, whatever comes of this."""
+    place, user, name, value = card_of(query), user_id(query), args["name"], args["value"]
+    change = office.desk.propose_setting(name, value)
+    if change.refusal:
+        await edit(place, sentence(f"⛔ {change.refusal}"))
+        return ""
+    asked = (change.name, value, f"{place.chat_id}:{place.message_id}:{query.id}")
+    below = Place(place.bot, place.chat_id)
+    work = what_if_work(below, user, asked, office.desk, office.buttons, _asker(name, value, user, office))
+    if not office.background.start(BACKTEST, work, failure(below)):
+        await propose(place, name, value, user, office.desk, office.buttons)
+        return BUSY
+    keys = await offered(office.buttons, change_choices(change, value), user, RESULT_LIFETIME_S)
+    await edit(place, change_card(change) + card(lines("What it would have done follows below.")), keys)
+    return ""
+
+
+def _asker(
+    name: str, value: str, user: int, office: Office
+) -> Callable[[ComparisonView], Awaitable[tuple[Card, Keys]]]:
+    """The change as it stands when the result is there: it may have been made, or be refused, meanwhile."""
+
+    async def ask(view: ComparisonView) -> tuple[Card, Keys]:
+        change = office.desk.propose_setting(name, value)
+        if change.refusal:
+            return sentence(change.refusal), None
+        keys = await offered(office.buttons, change_choices(change, value), user, RESULT_LIFETIME_S)
+        return change_card(change), keys
+
+    return ask
+
+
 SETTINGS_ACTIONS: Mapping[str, Action] = {
     "section": _section,
     "sections": _sections,
     "setting": _setting,
     "set": _set,
     "set_sure": _set_sure,
+    "what_if": _what_if,
 }

@@ -166,6 +166,10 @@ WAYS: dict[str, Way] = {
     f"{PYTHON} main.py backtest --strategy trend --symbols BTC,ETH --timeframe 15m": Way(
         "--strategy", instead=f"{PYTHON} main.py backtest --help"
     ),
+    # `tests/bot/test_cli_optimize.py` runs it
+    f"{PYTHON} main.py optimize --strategy trend --symbols BTC,ETH --timeframe 15m": Way(
+        "--vary", instead=f"{PYTHON} main.py optimize --help"
+    ),
     f"{PYTHON} main.py lookahead --strategy trend --symbols BTC --timeframe 15m": Way(
         "--strategy", instead=f"{PYTHON} main.py lookahead --help"
     ),

@@ -86,10 +86,14 @@ def _figure(caption: str, png: bytes) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield f'<h2>{escape(section.title)}</h2><table class="facts">'
-    for label, value in section.rows:
-        yield f"<tr><td>{escape(label)}</td><td>{escape(value)}</td></tr>"
-    yield "</table>"
+    yield f"<h2>{escape(section.title)}</h2>"
+    facts = [(label, value) for label, value in section.rows if label]
+    sentences = [value for label, value in section.rows if not label]
+    if facts:
+        rows = (f"<tr><td>{escape(label)}</td><td>{escape(value)}</td></tr>" for label, value in facts)
+        yield '<table class="facts">' + "".join(rows) + "</table>"
+    if sentences:
+        yield "<ul>" + "".join(f"<li>{escape(one_line(text))}</li>" for text in sentences) + "</ul>"
     if section.note:
         yield f'<p class="muted">{escape(section.note)}</p>'
 

@@ -23,11 +23,15 @@ MOST_TRADES = 5_000
 """Dots; more make one blot."""
 MOST_YEARS, LEAST_ROWS = 12, 2
 MOST_TICKS = 6
+MONTH_ROOM, ZONE_ROOM = 0.04, 0.09
+"""At the right end of the time axis: half a month's name, and the name of the zone. Share of the axis."""
 LEAST_SPAN_MS = 3_600_000.0
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WIDEST_R = 8.0
 """Results beyond are counted in the outermost bar."""
 STEP_R = 0.25
+NOTHING = 1e-9
+"""A return that only the rounding of a month's first and last value made."""
 FULL_COLOUR = 0.10
 """Return of a month that has the full colour, at least."""
 
@@ -60,7 +64,7 @@ def months_png(months: Sequence[tuple[int, int, float]], title: str) -> bytes:
         if year in years:
             grid[years.index(year), month - 1] = value
     shown = grid[np.isfinite(grid)]
-    subtitle = f"{np.count_nonzero(shown > 0)} of {len(shown)} months gained · % of the account"
+    subtitle = f"{np.count_nonzero(shown > NOTHING)} of {len(shown)} months gained · % of the account"
     figure = look.new_figure()
     look.add_header(figure, title, subtitle, "", look.TEXT)
     axes = figure.add_axes((0.085, look.BOTTOM, look.RIGHT - 0.085, look.TOP - look.BOTTOM - 0.05))
@@ -105,7 +109,7 @@ def excursions_png(adverse: Floats, favourable: Floats, won: NDArray[np.bool_], 
         picks = np.linspace(0, len(won) - 1, MOST_TRADES).astype(int)
         adverse, favourable, won = adverse[picks], favourable[picks], won[picks]
     figure = look.new_figure()
-    subtitle = "largest move against a trade (right) and for it (up), % of its entry price"
+    subtitle = "largest move against a trade (right) and for it (up), % of entry · dotted: as far both ways"
     look.add_header(figure, title, subtitle, "", look.TEXT)
     axes = _one_axes(figure, "against, %", favourable * 100)
     for own, colour, words in ((won, look.UP, "won"), (~won, look.DOWN, "lost")):
@@ -175,7 +179,7 @@ def thinned(rows: Floats) -> Floats:
 def _cell(axes: Axes, column: float, row: int, value: float, scale: float) -> None:
     if not np.isfinite(value):
         return
-    colour = look.UP if value >= 0 else look.DOWN
+    colour = look.GREY if abs(value) <= NOTHING else look.UP if value > 0 else look.DOWN
     alpha = 0.12 + 0.75 * min(abs(value) / scale, 1.0)
     axes.add_patch(_box(column, row, colour, alpha))
     words = f"{value * 100:+.1f}" if abs(value) < 0.9995 else f"{value * 100:+,.0f}"
@@ -216,14 +220,16 @@ def _two_axes(figure: Figure, curve: Floats, hold: Floats) -> tuple[Axes, Axes]:
     upper = figure.add_axes((left, bottom, look.RIGHT - left, look.TOP - bottom))
     lower = figure.add_axes((left, look.BOTTOM, look.RIGHT - left, height * 0.24))
     first, last = float(curve[0, 0]), max(float(curve[-1, 0]), float(curve[0, 0]) + LEAST_SPAN_MS)
-    times = month_ticks(first, last) or look.time_ticks(first, last)
+    months = month_ticks(first, last)
+    times = months or look.time_ticks(first, last)
     for axes in (upper, lower):
         look.style(axes)
         axes.set_xlim(first - (last - first) * 0.015, last + (last - first) * 0.015)
-    zone = last - (last - first) * 0.09
+    zone = last - (last - first) * (MONTH_ROOM if months else ZONE_ROOM)
     upper.set_xticks([at for at, _ in times], labels=[])
     lower.set_xticks([at for at, _ in times], labels=[word if at < zone else "" for at, word in times])
-    look.name_zone(figure)
+    if not months:
+        look.name_zone(figure)
     upper.set_ylim(low, high)
     upper.set_yticks(ticks, labels=words)
     return upper, lower

@@ -94,6 +94,7 @@ def json_text(judged: Judged, strategy: str, rows: Sequence[Record]) -> str:
             "strategy": strategy,
             "verdict": {"ruling": judged.verdict.ruling.value, "text": judged.verdict.text},
             "summary": _summary(judged),
+            "remarks": list(judged.run.remarks),
             "units": {column.name: column.unit for column in COLUMNS},
             "trades": [dict(zip(names, map(_plain, row), strict=True)) for row in rows],
         },

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from bot.cards_numbers import cost, gain, many, mean_r, percent, r_multiple, rate, ratio, span
-from core.backtest.judgement import Judged
-from core.backtest.luck import Resampled, Ruin
 from core.backtest.metrics import moment, span_ms
 from core.market import TIMEFRAMES, coin
-from core.performance import Group
+
+if TYPE_CHECKING:
+    from core.backtest.engine import Run, Setup
+    from core.backtest.engine_past import Past
+    from core.backtest.judgement import Judged
+    from core.backtest.luck import Resampled, Ruin
+    from core.backtest.metrics import Measured
+    from core.performance import Group
 
 DAY_S = 86_400.0
 NA = "n/a"
@@ -43,14 +49,31 @@ REFUSAL_WORDS = {
 class Section:
     title: str
     rows: tuple[tuple[str, str], ...]
+    """(label, value); sentences that need no label have an empty one."""
     note: str = ""
+
+
+class Played(Protocol):
+    """A run and its numbers, judged or not."""
+
+    @property
+    def run(self) -> Run: ...
+
+    @property
+    def past(self) -> Past: ...
+
+    @property
+    def setup(self) -> Setup: ...
+
+    @property
+    def measured(self) -> Measured: ...
 
 
 def sections(judged: Judged) -> tuple[Section, ...]:
     return tuple(found for found in _sections(judged) if found.rows)
 
 
-def period_words(judged: Judged) -> str:
+def period_words(judged: Played) -> str:
     start, end = span_ms(judged.past)
     frame = next(
         (name for name, ms in TIMEFRAMES.items() if ms == judged.past.bar_ms), f"{judged.past.bar_ms} ms"
@@ -82,6 +105,10 @@ def _sections(judged: Judged) -> Iterator[Section]:
     )
     yield Section("Against doing less", tuple(_baselines(judged)))
     yield Section("Luck", tuple(_luck(judged)), "Ranges: 95 %. The same seed gives the same numbers.")
+    yield from _notes(judged)
+
+
+def _notes(judged: Played) -> Iterator[Section]:
     refused = {name: count for name, count in judged.run.refused.items() if count}
     yield Section(
         "Signals not followed while nothing was held",
@@ -90,7 +117,7 @@ def _sections(judged: Judged) -> Iterator[Section]:
     yield Section("Remarks", tuple(("", text) for text in judged.run.remarks))
 
 
-def _result(judged: Judged) -> Iterator[tuple[str, str]]:
+def _result(judged: Played) -> Iterator[tuple[str, str]]:
     numbers, result = judged.measured, judged.measured.performance
     yield (
         "Account",
@@ -104,7 +131,7 @@ def _result(judged: Judged) -> Iterator[tuple[str, str]]:
     yield "Sharpe · Sortino", f"{ratio(result.sharpe)} · {ratio(result.sortino)} {days}"
     yield "Calmar · SQN", f"{ratio(result.calmar)} · {ratio(result.sqn)}"
     longest = span(result.drawdown_days * DAY_S)
-    yield "Max drawdown", f"{percent(result.max_drawdown)}, longest {longest}"
+    yield "Max drawdown", f"{percent(result.max_drawdown)} between bars' ends, longest {longest}"
     yield "Fees · funding", f"{cost(result.fees)} · {gain(result.funding)}"
     yield "Best · worst trade", f"{gain(result.best)} · {gain(result.worst)}"
     yield "Average win · loss", f"{gain(result.average_win)} · {cost(result.average_loss)}"
@@ -112,8 +139,17 @@ def _result(judged: Judged) -> Iterator[tuple[str, str]]:
     held = NA if numbers.average_hours is None else span(numbers.average_hours * 3600)
     yield "In the market", f"{percent(numbers.exposure, 1)} of the time, {held} a trade"
     yield "Risk taken", f"{percent(numbers.risk_taken)} of the equity a trade (median)"
+    if len(judged.run.trades):
+        yield "Last exit", _last_exit(judged)
     yield "Ambiguous bars", f"{many(numbers.ambiguous, 'trade')}, stop assumed before target"
     yield "Liquidated · cut off", f"{numbers.liquidations:,} · {numbers.cut_off:,}"
+
+
+def _last_exit(played: Played) -> str:
+    """Breakers can end the trading long before the bars do: what follows is a flat line."""
+    last_ms, end_ms = float(played.run.trades["exit_ms"].max()), span_ms(played.past)[1]
+    days = round(max(end_ms - last_ms, 0.0) / (DAY_S * 1000))
+    return f"{moment(last_ms):%Y-%m-%d}, {many(days, 'day')} before the end"
 
 
 def _baselines(judged: Judged) -> Iterator[tuple[str, str]]:
@@ -156,22 +192,49 @@ def _resampled(found: Resampled | None, words: Callable[[float], str]) -> str:
 
 def table_text(judged: Judged, strategy: str) -> str:
     """For a terminal of 80 columns and more."""
-    lines = [f"{one_line(strategy)}", one_line(period_words(judged)), ""]
-    for section in sections(judged):
-        lines += [section.title, *(f"  {label:<27} {one_line(value)}" for label, value in section.rows), ""]
+    lines = _table_lines(judged, strategy, sections(judged), "on the page")
+    return "\n".join([*lines, *_verdict_lines(judged)])
+
+
+def unjudged_text(played: Played, strategy: str) -> str:
+    """The same of a run that nothing was set against."""
+    result = Section("Result", tuple(_result(played)))
+    found = [section for section in (result, *_notes(played)) if section.rows]
+    return "\n".join(_table_lines(played, strategy, found, "left out")).rstrip("\n")
+
+
+def _table_lines(
+    played: Played, strategy: str, chosen: Sequence[Section], where_the_rest_is: str
+) -> list[str]:
+    lines = [f"{one_line(strategy)}", one_line(period_words(played)), ""]
+    for section in chosen:
+        lines += [section.title, *(line for row in section.rows for line in _row_lines(*row)), ""]
     for name, title in TITLES.items():
-        groups = judged.measured.groups[name]
+        groups = played.measured.groups[name]
         if groups:
             lines += [title, *_table([GROUP_COLUMNS, *group_rows(groups[:MOST_GROUPS])])]
             left_out = len(groups) - MOST_GROUPS
-            lines += [f"  and {left_out} more on the page", ""] if left_out > 0 else [""]
-    return "\n".join([*lines, *_verdict_lines(judged)])
+            lines += [f"  and {left_out} more {where_the_rest_is}", ""] if left_out > 0 else [""]
+    return lines
 
 
 def _verdict_lines(judged: Judged) -> Iterator[str]:
     yield judged.verdict.headline
     for text in (*judged.verdict.because, *judged.verdict.cautions):
-        yield from wrap(text, LINE, initial_indent="  - ", subsequent_indent="    ")
+        yield from _sentence_lines(text)
+
+
+def _row_lines(label: str, value: str) -> list[str]:
+    value = one_line(value)
+    return [f"  {label:<27} {value}"] if label else _sentence_lines(value)
+
+
+def _sentence_lines(text: str) -> list[str]:
+    """A number stays with its percent sign."""
+    lines = wrap(
+        text.replace(" %", "\N{NO-BREAK SPACE}%"), LINE, initial_indent="  - ", subsequent_indent="    "
+    )
+    return [line.replace("\N{NO-BREAK SPACE}%", " %") for line in lines]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -32,7 +32,7 @@ def pictures(judged: Judged, strategy: str) -> list[tuple[str, bytes]]:
     """(caption, PNG). Loads matplotlib, which takes a second."""
     from bot.backtest_report import pictures as drawn
 
-    trades, title = judged.run.trades, one_line(strategy)[:MOST_TITLE]
+    trades, title = judged.run.trades, one_line(strategy).partition("(")[0][:MOST_TITLE]
     curve, capital = judged.measured.curve, judged.setup.capital
     found = [("Equity and drawdown", drawn.equity_png(curve, judged.hold.curve, title))]
     if judged.random is not None:

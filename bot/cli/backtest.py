@@ -1,20 +1,24 @@
 """`python main.py backtest`: a strategy over recorded candles, by the rules that live trading has.
 
 Laws:
-- Limits, exits, sizing and breakers are the settings' own, but for `NOT_PLAYED`.
+- Limits, exits, sizing and breakers are the settings' own; with `--as-live` the gates before a plan too.
 - Files are only read, and the report is written into a folder of its own; no key and no network is needed.
-- What was guessed (the venue's rules) or is not played (see `NOT_PLAYED`) is said with every result.
+- What was guessed (of the venue's rules) or is not played (see `NOT_PLAYED`) is remarked with every result.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bot.cli.backtest_live import TAKEN_AS_NAMED, add_live, finer_of, planned, words_for
+from bot.cli.backtest_quick import ALONE, add_quick, quick_text, staked
 from bot.cli.lookahead import add_lookahead
+from bot.cli.recorded import RECORDED, add_recorded, recorded_of
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -26,14 +30,8 @@ if TYPE_CHECKING:
 REPORTS: Final = Path("data/backtests")
 SECTIONS: Final = ("risk", "sizing", "exits", "breakers", "trading")
 """Of the settings: what a position is made of."""
-GUESSED: Final = (
-    "The venue's rules are guessed from the candles: taker 0.05 %, maker 0.02 %, careful leverage brackets."
-)
-NOT_PLAYED: Final = (
-    "Not played: red flags and advisers; trailing by ATR; the checks of reward to risk and score; sizes by "
-    "regime and for expected funding; weights by beta; leverage by regime (MAX_LEVERAGE is asked for); the "
-    "24-hour breaker, and breakers that tighten or flatten."
-)
+NOT_PLAYED: Final = TAKEN_AS_NAMED
+"""Where nobody asked for more."""
 
 
 def add_backtest(parser: argparse.ArgumentParser) -> None:
@@ -48,43 +46,70 @@ def add_backtest(parser: argparse.ArgumentParser) -> None:
         help="random-entry runs beside it (default: 1000)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    add_live(parser)
+    add_quick(parser)
+    add_recorded(parser)
 
 
 def run_backtest(options: argparse.Namespace) -> int:
     """0 when it ran, whatever came of it. Raises `PerpilotError`."""
-    from bot.backtest_report.words import table_text
-    from bot.backtest_report.writing import write_report
     from bot.settings import environment, load_settings
     from core.backtest.own_strategy import strategy_named
     from core.errors import PerpilotError
 
+    if options.quick and options.out is not None:
+        raise PerpilotError("--quick writes no report: leave out --out, or --quick")
+    is_recorded = options.strategy == RECORDED
+    if options.database is not None and not is_recorded:
+        raise PerpilotError(f"--database is read by --strategy {RECORDED} alone: leave out one of both")
     settings = load_settings(
         environment(options.env), uses=("risk", "sizing", "exits", "breakers", "trading")
     )
-    strategy = strategy_named(options.strategy, dict(options.given))
+    strategy = None if is_recorded else strategy_named(options.strategy, dict(options.given))
     past = _past(options)
+    if strategy is None:
+        strategy, counted = recorded_of(options, past)
+        sys.stdout.write(f"{counted}\n")
     signals = _signals(strategy, past)
-    judged = _judged(past, signals, _setup(settings), options)
+    if options.as_live:
+        found = planned(past, signals, strategy, settings)
+        signals = list(found.signals)
+        sys.stdout.write("".join(f"{line}\n" for line in found.funnel.lines()))
+    setup = staked(_setup(settings), options.stake)
+    if options.quick:
+        sys.stdout.write(quick_text(past, signals, setup, strategy.words))
+        return 0
+    _report(_judged(past, signals, setup, options), strategy, options)
+    return 0
+
+
+def _report(judged: Judged, strategy: Strategy, options: argparse.Namespace) -> None:
+    """The table on the terminal, then the files."""
+    from bot.backtest_report.words import table_text
+    from bot.backtest_report.writing import write_report
+    from core.errors import PerpilotError
+
     folder = options.out or REPORTS / _folder_name(strategy)
     sys.stdout.write(table_text(judged, strategy.words) + "\n\n")
-    sys.stdout.write("".join(f"{line}\n" for line in (GUESSED, NOT_PLAYED)))
     try:
         page = write_report(judged, strategy.words, folder)
     except OSError as error:
         raise PerpilotError(f"the report can't be written to {folder}: {error}") from error
     sys.stdout.write(f"report {page}\n")
-    return 0
 
 
 def _past(options: argparse.Namespace) -> Past:
-    from core.adapters.exchange.tiers import careful_tiers
+    from core.adapters.clock import SystemClock
+    from core.adapters.history.instruments import instruments_of
     from core.adapters.history.reading import read_history
-    from core.backtest.assumed import assumed_instrument
     from core.backtest.engine_past import past_of
 
     span = (options.timeframe, options.since, options.until)
-    histories = [read_history(options.data, symbol, *span) for symbol in options.symbols]
-    return past_of(histories, [assumed_instrument(each, careful_tiers()) for each in histories])
+    now = SystemClock().now()
+    histories = [read_history(options.data, symbol, *span, now=now) for symbol in options.symbols]
+    rules = instruments_of(histories, options.data)
+    notes = (*rules.remarks, words_for(options), *([ALONE] if options.stake else []))
+    return past_of(histories, rules.instruments, notes=notes, finer=finer_of(options))
 
 
 def _signals(strategy: Strategy, past: Past) -> list[Signals]:
@@ -105,7 +130,7 @@ def _judged(past: Past, signals: list[Signals], setup: Setup, options: argparse.
     from core.backtest.engine import run
     from core.backtest.judgement import judge
 
-    found = run(past, signals, setup)
+    found = run(past, signals, replace(setup, measured_every_ms=min(past.bar_ms, setup.measured_every_ms)))
     judged = judge(found, past, signals, setup, seed=options.seed, runs=options.runs, told=_tell)
     _tell(0, 0)
     return judged

@@ -25,6 +25,8 @@ from core.ports import Clock
 
 HOME = Path("data") / "demo"
 LIVE_HOME = Path("data") / "demo-live"
+HISTORY = "history"
+"""Where backtests in the chat keep candles, in the home."""
 CAPITAL = "1000"
 SCAN_S = "30"
 """Faster than usual, so that a newcomer sees something happen."""
@@ -44,6 +46,8 @@ def run_demo(options: argparse.Namespace) -> int:
         _say("The clock of an earlier demo (--speed) ran ahead of today's: that demo is forgotten.")
     if options.fresh or options.live or is_ahead:  # the exchange starts anew, so what is known of it must too
         shutil.rmtree(home, ignore_errors=True)
+    if not LockFile(home / LOCK_NAME).is_held:
+        shutil.rmtree(home / HISTORY, ignore_errors=True)  # of another market: each start makes a new one
     with world(options) as addresses:
         if "error" in addresses:
             raise PerpilotError(addresses["error"])

@@ -1,7 +1,9 @@
-"""`python main.py download`: recorded candles, mark prices and funding, ready for `backtest`.
+"""`python main.py download`: recorded candles, mark prices, funding and trading rules, ready for `backtest`.
 
 Laws:
-- No key is read. What is on disk stays; only what is missing is fetched.
+- Everything is public but Binance's leverage tiers: only for them a key is used, where the settings have one
+  for this very exchange and not for its sandbox.
+- What is on disk stays; only what is missing is fetched. Trading rules change: they are read anew.
 - Ctrl-C leaves whole files, and the same command goes on where it stopped.
 """
 
@@ -14,13 +16,18 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from core.market import TIMEFRAMES, canonical_symbol, to_ms
 
 if TYPE_CHECKING:
+    from bot.settings import Settings
+    from core.adapters.exchange.client import Access
     from core.adapters.history.downloading import Outcome, Progress
+    from core.adapters.history.instrument_file import Kept
+    from core.adapters.history.instruments_fetched import Told
 
 FOLDER: Final = Path("data/history")
 MOST_SYMBOLS: Final = 100
@@ -61,31 +68,49 @@ def run_download(options: argparse.Namespace) -> int:
             f"--from {options.since:%Y-%m-%d} must be before --to {options.until or now:%Y-%m-%d}"
         )
     logging.disable(logging.CRITICAL)  # the bar says why it waits
-    exchange = options.exchange or settings.exchange
-    url = settings.exchange_url if exchange == settings.exchange else None
+    access = access_of(settings, options.exchange or settings.exchange)
     try:
-        outcomes = asyncio.run(_download(options, exchange, url))
+        outcomes, rules = asyncio.run(_download(options, access))
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; what was fetched is kept, and the same command goes on from there\n")
         return 130
     except (Throttled, Unknown) as error:
         raise PerpilotError(f"{error}; what was fetched is kept, and the same command goes on") from error
-    sys.stdout.write(report(outcomes))
+    sys.stdout.write(report(outcomes) + rules_report(rules, has_key=bool(access.api_key)))
     return 0
 
 
-async def _download(options: argparse.Namespace, exchange: str, url: str | None) -> Sequence[Outcome]:
+def access_of(settings: Settings, exchange: str) -> Access:
+    """Address and key belong to the exchange of the settings; a sandbox's key is no key here."""
+    from core.adapters.exchange.client import Access
+
+    if exchange != settings.exchange:
+        return Access(exchange)
+    if settings.exchange_testnet or not (settings.exchange_api_key and settings.exchange_secret):
+        return Access(exchange, settings.exchange_url)
+    return Access(
+        exchange,
+        settings.exchange_url,
+        api_key=settings.exchange_api_key,
+        secret=settings.exchange_secret,
+        password=settings.exchange_password or "",
+    )
+
+
+async def _download(options: argparse.Namespace, access: Access) -> tuple[Sequence[Outcome], Sequence[Told]]:
     from core.adapters.clock import SystemClock
     from core.adapters.exchange.client import Access
     from core.adapters.history.downloading import Wanted, download
+    from core.adapters.history.instruments_fetched import fetch_instruments
     from core.adapters.history.pages import Pages
 
     clock, bar = SystemClock(), ProgressBar(sys.stderr)
-    pages = Pages(Access(exchange, url), clock)
+    pages, folder = Pages(Access(access.exchange_id, access.url), clock), options.data / access.exchange_id
     until = None if options.until is None else to_ms(options.until)
     wanted = Wanted(options.symbols, options.timeframe, to_ms(options.since), until)
     try:
-        return await download(pages, options.data / exchange, wanted, clock, bar.tell)
+        outcomes = await download(pages, folder, wanted, clock, bar.tell)
+        return outcomes, await fetch_instruments(access, folder, wanted.symbols, clock, bar.tell)
     finally:
         bar.end()
         await pages.close()
@@ -166,6 +191,38 @@ def _lines(outcome: Outcome) -> list[str]:
     if len(outcome.gaps) > TOLD_GAPS:
         lines.append(f"  and {counted(len(outcome.gaps) - TOLD_GAPS, 'more gap')}")
     return lines
+
+
+def rules_report(rules: Sequence[Told], *, has_key: bool) -> str:
+    """Of each symbol what a backtest will take as the exchange's rules, or that it will guess."""
+    return "".join(f"{line}\n" for told in rules for line in _rules_lines(told, has_key))
+
+
+def _rules_lines(told: Told, has_key: bool) -> list[str]:
+    if told.kept is None:
+        return [f"{told.series}: not read ({told.problem}); a backtest takes what lies there, or guesses"]
+    one = told.kept.instrument
+    lines = [
+        f"{told.series}: tick {one.tick:f}, lot {one.lot:f}, from {one.min_quantity:f} and "
+        f"{one.min_notional:f} USDT on, taker {_share(one.taker_fee)}, maker {_share(one.maker_fee)}, "
+        f"{max(tier.max_leverage for tier in one.tiers)}x, in {told.path}"
+    ]
+    return lines + _tiers_lines(told.kept, has_key)
+
+
+def _tiers_lines(kept: Kept, has_key: bool) -> list[str]:
+    from core.adapters.history.instruments import no_tiers_words
+
+    if kept.tiers_read_at is None:
+        refused = "; the one in the settings didn't serve" if has_key else ""
+        return [f"  {no_tiers_words(kept.exchange)}{refused}"]
+    if kept.tiers_read_at != kept.read_at:
+        return [f"  leverage tiers of {kept.tiers_read_at:%Y-%m-%d}, as they were told to a key"]
+    return []
+
+
+def _share(fee: Decimal) -> str:
+    return f"{fee * 100:f}".rstrip("0").rstrip(".") + " %"
 
 
 def _span(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from bot import doctor
 from bot.assembly_live import LiveSide
 from bot.assembly_probe import lines_without_bot
+from bot.assembly_strategies import check_strategies
 from bot.settings import Settings
 from bot.stage import Stage
 from core.adapters.exchange.market import CcxtMarket
@@ -24,6 +25,7 @@ MEND_TOKEN = "take the present token from @BotFather; check TELEGRAM_API_URL and
 async def examine(settings: Settings, stage: Stage, notify: bool = False) -> tuple[DoctorLine, ...]:
     """Every line, in the order in which they are needed."""
     lines = [*doctor.settings_lines(settings), *doctor.adviser_lines(settings)]
+    lines += await _strategies(settings)
     lines += await lines_without_bot(settings, stage.clock)
     lines += [await _database(settings, stage), *await _telegram(settings, notify)]
     market = CcxtMarket(
@@ -40,6 +42,16 @@ async def examine(settings: Settings, stage: Stage, notify: bool = False) -> tup
     finally:
         await market.close()
     return tuple(lines)
+
+
+async def _strategies(settings: Settings) -> list[DoctorLine]:
+    """Each is made, for which the owner's files are run."""
+    lines = doctor.strategy_lines(settings)
+    try:
+        await check_strategies(settings.strategies_in_use)
+    except PerpilotError as error:
+        return [DoctorLine(False, True, "strategies", str(error), "mend it, or take it out of STRATEGIES")]
+    return lines
 
 
 async def _live_lines(market: CcxtMarket, settings: Settings, stage: Stage) -> list[DoctorLine]:

@@ -48,13 +48,15 @@ def add_lookahead(parser: argparse.ArgumentParser) -> None:
 
 def run_lookahead(options: argparse.Namespace) -> int:
     """0 when nothing was found, 1 with the first finding of each symbol. Raises `PerpilotError`."""
+    from core.adapters.clock import SystemClock
     from core.adapters.history.reading import read_history
     from core.backtest.own_strategy import strategy_named
 
     strategy = strategy_named(options.strategy, dict(options.given))
     has_leak = False
     for symbol in options.symbols:
-        history = read_history(options.data, symbol, options.timeframe, options.since, options.until)
+        span = (options.timeframe, options.since, options.until)
+        history = read_history(options.data, symbol, *span, now=SystemClock().now())
         lines, is_clean = findings(strategy, history)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         has_leak = has_leak or not is_clean

@@ -29,8 +29,11 @@ def parser() -> argparse.ArgumentParser:
         "doctor", help="checks everything that trading needs and says how to mend it"
     )
     doctor.add_argument("--notify", action="store_true", help="send a test message and wait for its button")
-    _download(commands.add_parser("download", help="recorded candles, mark prices and funding for backtests"))
+    _download(
+        commands.add_parser("download", help="recorded candles, funding and trading rules for backtests")
+    )
     _backtest(commands.add_parser("backtest", help="a strategy over recorded candles, judged against luck"))
+    _optimize(commands.add_parser("optimize", help="parameters searched, and weighed on what came after"))
     _lookahead(commands.add_parser("lookahead", help="whether a strategy knows the future"))
     commands.add_parser("status", help="status of the running bot, without Telegram")
     commands.add_parser("pause", help="no new entries in the running bot, without Telegram")
@@ -56,6 +59,12 @@ def _backtest(backtest: argparse.ArgumentParser) -> None:
     from bot.cli.backtest import add_backtest
 
     add_backtest(backtest)
+
+
+def _optimize(optimize: argparse.ArgumentParser) -> None:
+    from bot.cli.optimize import add_optimize
+
+    add_optimize(optimize)
 
 
 def _lookahead(lookahead: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from bot.assembly_replay import code_version, read_answer
 from bot.replay_desk import view_of
@@ -26,6 +27,8 @@ from db.journal import SqlJournal
 from db.session import open_database
 from db.setup import Found, examine
 
+T = TypeVar("T")
+
 TOLD_EVERY = 500
 MOST_TOLD = 20
 """Differing decisions that are named; all are counted."""
@@ -35,7 +38,7 @@ DIALLING = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.
 def run_replay(options: argparse.Namespace) -> int:
     """0 when everything is equal and whole, else 1."""
     settings = load_settings(environment(options.env), uses=("storage",))
-    return asyncio.run(_with_journal(settings.database_url, _work(options)))
+    return asyncio.run(with_journal(settings.database_url, _work(options)))
 
 
 def _work(options: argparse.Namespace) -> Callable[[SqlJournal], Awaitable[int]]:
@@ -46,7 +49,7 @@ def _work(options: argparse.Namespace) -> Callable[[SqlJournal], Awaitable[int]]
     return lambda journal: _replay_one(journal, options.decision)
 
 
-async def _with_journal(url: str, work: Callable[[SqlJournal], Awaitable[int]]) -> int:
+async def with_journal(url: str, work: Callable[[SqlJournal], Awaitable[T]]) -> T:
     """Raises `JournalError` for a database that is not there, or not of this program's schema."""
     path = parse_address(url).path
     if path is not None and not path.is_file():

@@ -139,6 +139,8 @@ def candles(wanted: Wanted) -> Row:
     first = end // step * step - (limit - 1) * step
     if wanted.has("start"):
         first = max(first, -(-wanted.whole("start", 0) // step) * step)
+    else:
+        first = max(first, wanted.market.first_ms(symbol))
     rows = _candle_rows(wanted, symbol, step, (first, end))
     return {"category": "linear", "symbol": symbol, "list": rows[::-1]}
 

@@ -39,6 +39,8 @@ def _candles(question: Question, symbol: str, kind: Kind) -> str:
     interval = question.one_of("interval", INTERVALS)
     limit = question.limit(500, 1_500)
     start, end = question.window(interval, limit)
+    if "startTime" not in question.params:
+        start = max(start, question.market.first_ms(symbol))
     bars = question.market.candles(symbol, interval, start, end, question.at_ms, kind)
     rows = _kline_rows(bars, interval, question.market.decimals(symbol, kind))
     if kind == "last":

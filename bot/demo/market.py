@@ -23,21 +23,19 @@ import numpy as np
 from bot.demo.instruments import LISTED, Instrument
 from bot.demo.market_book import Book, book_around
 from bot.demo.market_generator import PathGenerator
+from bot.demo.market_history import GeneratedSeries, Older
 from bot.demo.market_moves import Moves
 from bot.demo.market_regimes import Regime, Scenario
 from bot.demo.market_scenario import DEFAULT_SCENARIO, DEFAULT_SEED
 from bot.demo.market_series import (
     DAY_MS,
     HOUR_MS,
-    MINUTE_MS,
     Bars,
     Floats,
     Ints,
-    PathMemory,
     Series,
     Tape,
     bars_of,
-    path_inside,
 )
 
 Kind = Literal["last", "mark", "index"]
@@ -102,7 +100,9 @@ class Market(Protocol):
         """Bars opening in [start_ms, end_ms] as seen at `at_ms`, the last unfinished if `at_ms` is in it."""
         ...
 
-    def first_ms(self, symbol: str) -> int: ...
+    def first_ms(self, symbol: str) -> int:
+        """Where the history begins that a look at the newest bars reaches; `candles` may go further back."""
+        ...
 
     def price(self, symbol: str, at_ms: int) -> Decimal: ...
 
@@ -284,28 +284,6 @@ HISTORY_DAYS: Final = 55  # 330 closed bars of four hours
 FUTURE_DAYS: Final = 1_000  # after which the market stands still, so that memory has a bound
 
 
-class _GeneratedSeries:
-    """One symbol of the generator as minutes."""
-
-    interval_ms = MINUTE_MS
-
-    def __init__(self, generator: PathGenerator, row: int, end_ms: int, seed: tuple[int, int]) -> None:
-        self.first_ms, self.end_ms = generator.origin_ms, end_ms
-        self._generator, self._row, self._seed = generator, row, seed
-        self._memory = PathMemory()
-
-    def bars(self, first: int, last: int) -> Bars:
-        return self._generator.bars(self._row, first, last)
-
-    def path(self, position: int) -> Ints:
-        known = self._memory.get(position)
-        if known is not None:
-            return known
-        bar = self.bars(position, position + 1)
-        prices = (int(bar.open[0]), int(bar.high[0]), int(bar.low[0]), int(bar.close[0]))
-        return self._memory.keep(position, path_inside(prices, 60, (*self._seed, position)))
-
-
 class SeededMarket(PathMarket):
     """A market from a seed. Its history ends at the whole hour before the clock's time at construction."""
 
@@ -325,9 +303,14 @@ class SeededMarket(PathMarket):
         self._generator = PathGenerator(instruments, seed, origin, history_days, scenario)
         self._rows = {each.symbol: row for row, each in enumerate(instruments)}
         self._end_ms = self.opened_ms + FUTURE_DAYS * DAY_MS
+        older = Older(self._generator, instruments, seed)
+        self._older_ms = older.first_ms
         for symbol, row in self._rows.items():
             key = (seed, zlib.crc32(symbol.encode()))
-            self._add(symbol, _GeneratedSeries(self._generator, row, self._end_ms, key))
+            self._add(symbol, GeneratedSeries(self._generator, older, row, self._end_ms, key))
+
+    def first_ms(self, symbol: str) -> int:
+        return self._generator.origin_ms
 
     def regime(self, symbol: str, at_ms: int) -> Regime:
         """The state the generator has the symbol in: for tuning and tests, never shown to the bot."""
@@ -342,7 +325,7 @@ class SeededMarket(PathMarket):
         return Funding(self._rate(symbol, settled, at_ms), settled + FUNDING_MS, 8)
 
     def settlements(self, symbol: str, start_ms: int, end_ms: int) -> list[Settlement]:
-        first = max(start_ms, self._generator.origin_ms + FUNDING_MS)
+        first = max(start_ms, self._older_ms + FUNDING_MS)
         moments = range(-(-first // FUNDING_MS) * FUNDING_MS, end_ms + 1, FUNDING_MS)
         return [Settlement(at, self._rate(symbol, at - FUNDING_MS, at)) for at in moments]
 

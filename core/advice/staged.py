@@ -6,6 +6,7 @@ Laws:
 - Dear voters judge what survives: where cheap ones answered, at least one of them must speak for a side.
 - Vetoes are asked only when the voters lean to a side. Shadows never decide whether anybody else is asked.
 - A person who looks hears everybody at once; an open trade is judged by cheap models alone.
+- Strategies cost nothing and are asked first, always; that they hold spares no model its question.
 - One deadline over all stages; whoever has no time left abstains as late.
 """
 
@@ -17,9 +18,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from core.advice.panel import Answer, Listener, ParallelPanel, end, let_listen, report_broken, tell
+from core.advice.strategy_voice import is_strategy
 from core.advice.verdict import agree
 from core.opinion import Abstention, Brief, Decider, Flags, Opinion, Panel, Purpose, Role, Silence, Stance
 from core.ports import Adviser, Clock
+from core.strategy_use import NO_STRATEGIES, Strategies
 
 FIRST = 2
 """Voters asked first: the least that a verdict needs."""
@@ -47,6 +50,7 @@ class Ways:
 
     decider: Decider
     roles: Mapping[str, Role]
+    strategies: Strategies = NO_STRATEGIES
 
 
 class StagedPanel:
@@ -150,6 +154,7 @@ class Course:
     def stages(self) -> Iterator[Stage]:
         """The cheap voters two first, with the cheap shadows; the dear ones; then vetoes and dear shadows."""
         cheap, dear = self._of(Role.VOTER, is_cheap=True), self._of(Role.VOTER, is_cheap=False)
+        yield Stage(tuple(name for name in self.order if is_strategy(name)))
         if self.purpose is Purpose.EXIT:
             yield from self._voters(cheap, ())
             return
@@ -166,8 +171,11 @@ class Course:
         yield Stage(tuple(rest), decides=True, needs_survivor=needs_survivor)
 
     def _of(self, role: Role, *, is_cheap: bool) -> tuple[str, ...]:
+        """Models and rules; strategies are asked before."""
         return tuple(
-            name for name in self.order if self.roles[name] is role and (name in self.cheap) is is_cheap
+            name
+            for name in self.order
+            if self.roles[name] is role and (name in self.cheap) is is_cheap and not is_strategy(name)
         )
 
     def is_worth(self, stage: Stage, answers: Mapping[str, Answer]) -> bool:
@@ -219,7 +227,7 @@ def can_be_side(
     for stance in (Stance.LONG, Stance.SHORT):
         hoped = tuple(_supposed(name, stance) for name in unheard)
         panel = Panel((*opinions, *hoped), abstentions)
-        if agree(panel, Flags(), ways.decider, ways.roles, purpose).stance is stance:
+        if agree(panel, Flags(), ways.decider, ways.roles, purpose, ways.strategies).stance is stance:
             return True
     return False
 
@@ -227,7 +235,7 @@ def can_be_side(
 def roles_in_effect(names: Sequence[str], ways: Ways, purpose: Purpose) -> dict[str, Role]:
     """As the verdict will note them: models that do not decide are shadows."""
     silent = tuple(Abstention(name, Silence.NOT_NEEDED, "") for name in names)
-    verdict = agree(Panel((), silent), Flags(), ways.decider, ways.roles, purpose)
+    verdict = agree(Panel((), silent), Flags(), ways.decider, ways.roles, purpose, ways.strategies)
     return {answer.adviser: answer.role for answer in verdict.abstentions}
 
 

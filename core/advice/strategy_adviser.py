@@ -7,12 +7,13 @@ Laws:
 - About an open trade it stands where its newest signal pointed, for `EXIT_BARS` bars, so that a signal to
   leave outlasts the two closes that leaving takes; then it holds.
 - It states no probability of the target: no record supports a number.
+- What fails, gives no signals or is not ready in time abstains; nothing of it is guessed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -20,31 +21,54 @@ from typing import Final
 import numpy as np
 
 from core.advice.facts import hourly_atr
+from core.advice.strategy_voice import BALANCED, PREFIX, netted
 from core.advice.verdict import RULES_NAME
 from core.backtest.features import Features as Arrays
+from core.backtest.own_strategy import strategy_named
 from core.backtest.strategies import BadStrategy, Signals, Strategy, signals_of
 from core.market import SCAN_TIMEFRAMES, TIMEFRAMES, Candles
 from core.opinion import Abstention, Brief, Opinion, Purpose, Silence, Stance
 from core.ports import Adviser
+from core.strategy_use import StrategyPart
 
-PREFIX: Final = "strategy-"
 CERTAIN: Final = 1.0
 """Of a strategy that states no confidence, as in a backtest."""
 EXIT_BARS: Final = 2
-BALANCED: Final = 1e-9
-"""Shares of capital that differ by less cancel out."""
 SHARE_TOTAL: Final = 1.0
+MOST_HOLD_BARS: Final = 100_000
+"""Years on any timeframe: more is no expectation but a mistake."""
+MODEL_LENGTH: Final = 200
+
+
+class Late(Exception):
+    """A strategy was not ready in time; the text says how long it had."""
+
+
+Compute = Callable[[Callable[[], Signals | BadStrategy]], Awaitable[Signals | BadStrategy | None]]
+"""Runs a strategy; None: it ended without a result. Raises `Late`."""
+
+
+async def inline(work: Callable[[], Signals | BadStrategy]) -> Signals | BadStrategy | None:
+    return work()
 
 
 class StrategyAdviser:
-    """Answers at once; abstains only where its timeframe is missing or the strategy fails."""
+    """Abstains only where its timeframe is missing, the strategy fails or is late."""
 
-    def __init__(self, strategy: Strategy, timeframe: str = SCAN_TIMEFRAMES[0], name: str = "") -> None:
-        """`name` is its own among the advisers; by default made from the strategy's."""
+    def __init__(
+        self,
+        strategy: Strategy,
+        timeframe: str = SCAN_TIMEFRAMES[0],
+        name: str = "",
+        compute: Compute = inline,
+    ) -> None:
+        """`name` is its own among the advisers; by default made from the strategy's. `compute` runs what may
+        take time, or never end, elsewhere."""
         if timeframe not in SCAN_TIMEFRAMES:
             raise ValueError(f"a scan reads {', '.join(SCAN_TIMEFRAMES)}, not {timeframe}")
         self._strategy = strategy
         self._timeframe = timeframe
+        self._compute = compute
         self.name = name or PREFIX + strategy.name
         if self.name == RULES_NAME:
             raise ValueError(f"{RULES_NAME!r} is the name of the rule-based adviser")
@@ -54,11 +78,29 @@ class StrategyAdviser:
         if candles is None or not len(candles):
             return Abstention(self.name, Silence.FAILED, f"there are no {self._timeframe} candles")
         try:
-            arrays = Arrays(candles.rows, is_plain=True)
-            said = signals_of(self._strategy, brief.symbol, arrays)
-        except BadStrategy as error:
-            return Abstention(self.name, Silence.FAILED, str(error))
+            said = await self._compute(lambda: self._signals(brief.symbol, candles))
+        except Late as error:
+            return Abstention(self.name, Silence.DEADLINE, str(error))
+        if said is None:
+            return Abstention(self.name, Silence.FAILED, f"{self._strategy.name} ended without a result")
+        if isinstance(said, BadStrategy):
+            return Abstention(self.name, Silence.FAILED, str(said))
         return self._exit(brief, said) if brief.purpose is Purpose.EXIT else self._entry(brief, candles, said)
+
+    def _signals(self, symbol: str, candles: Candles) -> Signals | BadStrategy:
+        try:
+            self._require_plausible()
+            return signals_of(self._strategy, symbol, Arrays(candles.rows, is_plain=True))
+        except BadStrategy as error:
+            return error
+
+    def _require_plausible(self) -> None:
+        """What a backtest never looks at, and a plan is drawn from."""
+        bars: object = self._strategy.hold_bars
+        is_count = isinstance(bars, int) and not isinstance(bars, bool) and 0 < bars <= MOST_HOLD_BARS
+        if bars is not None and not is_count:
+            text = f"hold_bars must be None or from 1 to {MOST_HOLD_BARS}, not {bars!r:.30}"
+            raise BadStrategy(f"{self._strategy.name}: {text}")
 
     def _entry(self, brief: Brief, candles: Candles, said: Signals) -> Opinion:
         sign = int(said.side[-1])
@@ -112,7 +154,7 @@ class StrategyAdviser:
             reasons=(),
             evidence=(),
             invalidation="",
-            model=self._strategy.words,
+            model=self._strategy.words[:MODEL_LENGTH],
             call_id="",
         )
 
@@ -153,62 +195,14 @@ class StrategiesAlone:
         if not heard:
             first = next(answer for answer in answers if isinstance(answer, Abstention))
             return replace(first, adviser=self.name), 0.0
-        return netted(heard)
+        opinion, left = netted(heard)
+        return replace(opinion, adviser=self.name), left
 
 
-def netted(heard: Sequence[tuple[Opinion, float]]) -> tuple[Opinion, float]:
-    """One opinion of several with their shares of the capital, and the share that is left of them.
-
-    One symbol is held on one side only, so longs and shorts cancel; who holds or is silent leaves its share
-    in cash. Distances and confidence are those of the winning side's, by share. `heard` must not be empty.
-    """
-    left = sum(share * _sign(opinion.stance) for opinion, share in heard)
-    model = " + ".join(f"{share:g} {one.model}" for one, share in heard)
-    if abs(left) <= BALANCED:
-        return _nobody(heard, model), 0.0
-    stance = Stance.LONG if left > 0 else Stance.SHORT
-    winning = [(opinion, share) for opinion, share in heard if opinion.stance is stance]
-    horizon = _mean([(one.horizon_bars, share) for one, share in winning])
-    opinion = replace(
-        winning[0][0],
-        adviser=RULES_NAME,
-        confidence=_mean([(one.confidence, share) for one, share in winning]) or 0.0,
-        stop_atr=_mean([(one.stop_atr, share) for one, share in winning]),
-        target_atr=_mean([(one.target_atr, share) for one, share in winning]),
-        horizon_bars=None if horizon is None else round(horizon),
-        reasons=tuple(reason for one, _ in winning for reason in one.reasons),
-        model=model,
-    )
-    return opinion, abs(left)
-
-
-def _nobody(heard: Sequence[tuple[Opinion, float]], model: str) -> Opinion:
-    """A hold, because all hold or because they cancel out."""
-    cancel = any(opinion.stance is not Stance.HOLD for opinion, _ in heard)
-    return replace(
-        heard[0][0],
-        adviser=RULES_NAME,
-        stance=Stance.HOLD,
-        confidence=0.0,
-        stop_atr=None,
-        target_atr=None,
-        horizon_bars=None,
-        reasons=("Strategies, not AI: longs and shorts cancel out.",) if cancel else heard[0][0].reasons,
-        invalidation="",
-        model=model,
-    )
-
-
-def _mean(values: Sequence[tuple[float | None, float]]) -> float | None:
-    """Weighted; of those that there are."""
-    known = [(value, weight) for value, weight in values if value is not None]
-    if not known:
-        return None
-    return sum(value * weight for value, weight in known) / sum(weight for _, weight in known)
-
-
-def _sign(stance: Stance) -> int:
-    return 0 if stance.side is None else stance.side.sign
+def adviser_of(part: StrategyPart, compute: Compute = inline) -> StrategyAdviser:
+    """Raises `BadStrategy`; the owner's own file is run for it."""
+    strategy = strategy_named(part.strategy, dict(part.given))
+    return StrategyAdviser(strategy, part.timeframe, part.name, compute)
 
 
 def _last(values: np.ndarray | None) -> float | None:

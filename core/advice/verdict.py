@@ -6,12 +6,15 @@ Laws:
   is invalid, invented or cut off never makes a trade easier than the honest dissent that it may have been.
   Who was not heard, or not asked, is no answer.
 - A side that a red flag strikes can't win, whoever asks for it.
-- One answer alone is a verdict marked `is_single`: to be shown, never traded in auto.
+- One answer alone is a verdict marked `is_single`: to be shown, never traded in auto. So is what models alone
+  would not have agreed on without the strategies.
 - A veto may only refuse or reduce. It refuses a side by standing for the other one; by holding, by an answer
   that can't be used, or by silence it leaves `VETO_SHARE` of the size. By agreeing it adds nothing.
 - A shadow is listed and changes nothing.
 - With `Decider.RULES` the rule-based opinion is the verdict, and vetoes hold; what models that would vote
   said is recorded without effect. With `Decider.AI` the rule-based opinion is: it is no AI.
+- Strategies are one voice together, which needs a model that agrees (`core.advice.strategy_voice`); where
+  they work alone, that voice stands in the place of the rule-based opinion.
 - An exit only reduces risk, so nothing may hold one up: there vetoes have no say and an answer that can't be
   used is none.
 """
@@ -23,6 +26,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
+from core.advice.strategy_voice import VOICE, is_strategy, role_of, voice_of
 from core.market import Side
 from core.money import exact
 from core.opinion import (
@@ -37,6 +41,7 @@ from core.opinion import (
     Stance,
     Verdict,
 )
+from core.strategy_use import NO_STRATEGIES, Strategies
 
 RULES_NAME = "rules"
 """The rule-based adviser's name; no model may bear it."""
@@ -73,7 +78,9 @@ class Count:
     """The voters' side of a panel."""
 
     opinions: Sequence[Opinion]
+    """The strategies' are one, the last."""
     unusable: Sequence[Abstention]
+    """Of strategies at most one."""
 
     @property
     def answers(self) -> int:
@@ -82,6 +89,21 @@ class Count:
     def holding(self, stance: Stance) -> list[Opinion]:
         return [opinion for opinion in self.opinions if opinion.stance is stance]
 
+    def leans_on_strategies(self, stance: Stance) -> bool:
+        """Models alone would not have agreed on it."""
+        agreeing = self.holding(stance)
+        models = models_of(agreeing)
+        if len(models) == len(agreeing):
+            return False
+        return not (len(models) >= QUORUM and 2 * len(models) > self.answers - 1)
+
+    def is_single(self, stance: Stance, purpose: Purpose) -> bool:
+        """Of one answer, or not of models alone; an exit may rest on one of them and the strategies."""
+        if len(self.opinions) == 1 == self.answers:
+            return True
+        is_entry = stance.side is not None and purpose is not Purpose.EXIT
+        return is_entry and self.leans_on_strategies(stance)
+
 
 def agree(
     panel: Panel,
@@ -89,21 +111,23 @@ def agree(
     decider: Decider,
     roles: Mapping[str, Role] = EVERYBODY_VOTES,
     purpose: Purpose = Purpose.ENTRY,
+    strategies: Strategies = NO_STRATEGIES,
 ) -> Verdict:
     """Deterministic; the answers' order decides only the order in which they are listed.
 
     The roles noted on its answers are those in effect: of whom `decider` does not ask, SHADOW.
     """
-    seen = _with_roles(panel, decider, roles, is_exit=purpose is Purpose.EXIT)
-    count = _count(seen, with_unusable=purpose is not Purpose.EXIT)
+    seen = _with_roles(panel, decider, roles, strategies, is_exit=purpose is Purpose.EXIT)
+    count = _count(seen, strategies, is_exit=purpose is Purpose.EXIT)
     by_rules = decider is Decider.RULES
-    stance, agreeing, rule = _by_rule_book(count.opinions) if by_rules else _by_vote(count)
+    who = "The strategies decide" if strategies.is_alone else "The rule-based strategy decides"
+    stance, agreeing, rule = _by_rule_book(count.opinions, who) if by_rules else _by_vote(count)
     drawn = Verdict(
         stance=stance,
-        confidence=_mean_confidence(agreeing),
+        confidence=_confidence(agreeing),
         decider=decider,
-        is_single=not by_rules and len(count.opinions) == 1 == count.answers,
-        is_unanimous=len(agreeing) >= QUORUM and len(agreeing) == count.answers,
+        is_single=not by_rules and count.is_single(stance, purpose),
+        is_unanimous=len(models_of(agreeing)) >= QUORUM and len(agreeing) == count.answers,
         opinions=seen.opinions,
         abstentions=seen.abstentions,
         reasons=(rule,),
@@ -140,42 +164,63 @@ def reduced(verdict: Verdict, share: float, caution: str) -> Verdict:
 # ---------------------------------------------------------------- who counts
 
 
-def _with_roles(panel: Panel, decider: Decider, roles: Mapping[str, Role], *, is_exit: bool) -> Panel:
-    def role_of(adviser: str) -> Role:
-        return role_in_effect(adviser, decider, roles, is_exit=is_exit)
+def models_of(opinions: Iterable[Opinion]) -> list[Opinion]:
+    """All but the strategies' one voice."""
+    return [one for one in opinions if one.adviser != VOICE]
+
+
+def _with_roles(
+    panel: Panel, decider: Decider, roles: Mapping[str, Role], strategies: Strategies, *, is_exit: bool
+) -> Panel:
+    def role(adviser: str) -> Role:
+        return role_in_effect(adviser, decider, roles, strategies, is_exit=is_exit)
 
     return Panel(
-        tuple(replace(one, role=role_of(one.adviser)) for one in panel.opinions),
-        tuple(replace(one, role=role_of(one.adviser)) for one in panel.abstentions),
+        tuple(replace(one, role=role(one.adviser)) for one in panel.opinions),
+        tuple(replace(one, role=role(one.adviser)) for one in panel.abstentions),
     )
 
 
 def role_in_effect(
-    adviser: str, decider: Decider, roles: Mapping[str, Role], *, is_exit: bool = False
+    adviser: str,
+    decider: Decider,
+    roles: Mapping[str, Role],
+    strategies: Strategies = NO_STRATEGIES,
+    *,
+    is_exit: bool = False,
 ) -> Role:
     """SHADOW for whoever has no say in such a verdict, whatever its role is set to."""
+    if is_strategy(adviser):
+        return role_of(adviser, strategies, decider)
     if adviser == RULES_NAME:
-        return Role.VOTER if decider is Decider.RULES else Role.SHADOW
+        return Role.VOTER if decider is Decider.RULES and not strategies.is_alone else Role.SHADOW
     role = roles.get(adviser, Role.VOTER)
     is_powerless = role is Role.VETO and is_exit
     is_outvoted = role is Role.VOTER and decider is Decider.RULES
     return Role.SHADOW if is_powerless or is_outvoted else role
 
 
-def _count(panel: Panel, *, with_unusable: bool) -> Count:
-    opinions = [one for one in panel.opinions if one.role is Role.VOTER]
+def _count(panel: Panel, strategies: Strategies, *, is_exit: bool) -> Count:
+    voters = [one for one in panel.opinions if one.role is Role.VOTER]
     silent = [one for one in panel.abstentions if one.role is Role.VOTER and is_unusable(one)]
-    return Count(opinions, silent if with_unusable else [])
+    voice = voice_of(voters, strategies)
+    opinions = [one for one in voters if not is_strategy(one.adviser)]
+    unusable = [one for one in silent if not is_strategy(one.adviser)]
+    if voice is None:
+        unusable += [one for one in silent if is_strategy(one.adviser)][:1]
+    elif voice.stance is not Stance.HOLD or not is_exit:  # that nothing was signalled holds no exit up
+        opinions.append(voice)
+    return Count(opinions, [] if is_exit else unusable)
 
 
 # ---------------------------------------------------------------- what they decide
 
 
-def _by_rule_book(voters: Sequence[Opinion]) -> tuple[Stance, Sequence[Opinion], str]:
+def _by_rule_book(voters: Sequence[Opinion], who: str) -> tuple[Stance, Sequence[Opinion], str]:
     if not voters:
-        return Stance.HOLD, (), "The rule-based strategy decides, and it gave no answer: hold."
+        return Stance.HOLD, (), f"{who}, and there is no answer: hold."
     stance = voters[0].stance
-    return stance, voters[:1], f"The rule-based strategy decides (no AI): {stance.value}."
+    return stance, voters[:1], f"{who} (no AI): {stance.value}."
 
 
 def _by_vote(count: Count) -> tuple[Stance, Sequence[Opinion], str]:
@@ -184,13 +229,18 @@ def _by_vote(count: Count) -> tuple[Stance, Sequence[Opinion], str]:
         return Stance.HOLD, (), "No adviser answered: hold."
     if not voters:
         return Stance.HOLD, (), f"No answer can be used: {_tally(count)}; hold."
+    if not models_of(voters):
+        return Stance.HOLD, (), "Of those who vote only strategies answered, and a model has to agree: hold."
     if len(voters) == count.answers == 1:
         only = voters[0]
         return only.stance, voters, f"Only {only.adviser} answered: {only.stance.value}, a single opinion."
     stance = max(Stance, key=lambda each: len(count.holding(each)))
     agreeing = count.holding(stance)
     if len(agreeing) >= QUORUM and 2 * len(agreeing) > count.answers:
-        return stance, agreeing, f"{len(agreeing)} of {count.answers} answers agree on {stance.value}."
+        rule = f"{len(agreeing)} of {count.answers} answers agree on {stance.value}."
+        if stance.side is not None and count.leans_on_strategies(stance):
+            rule += " Without the strategies' it would be none: as good as a single opinion."
+        return stance, agreeing, rule
     return Stance.HOLD, (), f"No side has two answers and a majority: {_tally(count)}; hold."
 
 
@@ -198,6 +248,12 @@ def _tally(count: Count) -> str:
     counts = [(len(count.holding(stance)), stance.value) for stance in Stance]
     counts.append((len(count.unusable), "that can't be used"))
     return ", ".join(f"{number} {words}" for number, words in counts if number)
+
+
+def _confidence(agreeing: Sequence[Opinion]) -> float:
+    """Of the models; strategies beside them may only lower it."""
+    models = models_of(agreeing)
+    return min(map(_mean_confidence, (models, agreeing))) if models else _mean_confidence(agreeing)
 
 
 def _mean_confidence(agreeing: Sequence[Opinion]) -> float:

@@ -9,6 +9,8 @@ from math import floor, log10
 from core.backtest.history import BadHistory, History
 from core.market import Instrument, Tier, coin
 
+GUESSED = "tick, lot, minimums, fees (taker 0.05 %, maker 0.02 %) and leverage tiers are guessed with care"
+"""What `assumed_instrument` makes up, in words."""
 TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
 """Fractions of the notional: Binance's for USDT perpetuals without a discount."""
 MIN_NOTIONAL = Decimal(5)

@@ -16,7 +16,7 @@ import numpy as np
 from core.backtest.engine import DAY_MS, Setup, Signals, run
 from core.backtest.engine_compiled import functions
 from core.backtest.engine_past import Past, Ready
-from core.backtest.engine_words import Floats, Ints, Sides
+from core.backtest.engine_words import SAID, Floats, Ints, Sides
 from core.backtest.metrics import span_ms
 
 RANDOM_RUNS = 1_000
@@ -117,16 +117,18 @@ def random_entries(
         trades += len(found.trades)
         if told is not None:
             told(place + 1, count)
-    finals.sort()
-    below, up_to = (
-        np.searchsorted(finals, [final, final], side="left")[0],
-        np.searchsorted(finals, final, side="right"),
-    )
+    return standing(finals, trades / count, final)
+
+
+def standing(finals: Floats, trades: float, final: float) -> RandomEntries:
+    """Where `final` stands among the results of random runs, given in any order; `trades`: mean count."""
+    ordered = np.sort(finals)
+    below, up_to = (np.searchsorted(ordered, final, side=side) for side in ("left", "right"))
     return RandomEntries(
-        finals=finals,
-        trades=trades / count,
-        p=float(1 + count - below) / (1 + count),
-        percentile=float(below + up_to) / 2 / count,
+        finals=ordered,
+        trades=trades,
+        p=float(1 + len(ordered) - below) / (1 + len(ordered)),
+        percentile=float(below + up_to) / 2 / len(ordered),
     )
 
 
@@ -185,9 +187,8 @@ class _Said:
         said = self._said
         side: Sides = np.zeros(len(self._grid), dtype=np.int8)
         side[to] = said.side[self._at]
-        return Signals(
-            side, self._with(said.stop, to), self._with(said.target, to), self._with(said.confidence, to)
-        )
+        moved = {name: self._with(getattr(said, name), to) for name in SAID if name != "atr"}
+        return Signals(side, atr=said.atr, **moved)
 
     def _with(self, values: Floats | None, to: Ints) -> Floats | None:
         if values is None:

@@ -6,10 +6,38 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from core.backtest import engine_loop, engine_walk, engine_words, sizing
+from core.backtest import (
+    engine_account,
+    engine_entry,
+    engine_fills,
+    engine_legs,
+    engine_loop,
+    engine_plan,
+    engine_quiet,
+    engine_rows,
+    engine_walk,
+    engine_watch,
+    engine_words,
+    engine_write,
+    sizing,
+)
 from core.trading import exits_compiled
 
-MODULES = (engine_words, sizing, engine_walk, engine_loop)
+MODULES = (
+    engine_words,
+    sizing,
+    engine_fills,
+    engine_rows,
+    engine_quiet,
+    engine_legs,
+    engine_walk,
+    engine_account,
+    engine_watch,
+    engine_plan,
+    engine_entry,
+    engine_write,
+    engine_loop,
+)
 """Each may call those before it, and the rule book."""
 
 

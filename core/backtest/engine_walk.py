@@ -1,435 +1,149 @@
-"""One position along the bars: entered, walked over the quiet ones, settled.
+"""One position along the bars: over the quiet ones, through the others.
 
 Laws:
 - Not one exit rule is written here; the rule book is asked at every bar that is not quiet.
 - A position can be walked in pieces: where one ends changes no bit of what comes of it.
-- At an open the settlement of that moment is paid first, then the strategy's exit is filled.
-- With mark prices, guard and liquidation follow them: what they take leaves at the bar's adverse extreme, the
-  worst that was traded while the mark price stood there.
-- What is liquidated loses its margin, whatever was left of it.
+- At an open the settlement of that moment is paid first, then what the open jumped over leaves, then the
+  strategy's exit is filled.
 - Numba compiles everything here unchanged.
 """
 
 from __future__ import annotations
 
-from math import inf
-
+from core.backtest.engine_fills import booked, net_if_left, worth
+from core.backtest.engine_legs import leave_if_late, through
+from core.backtest.engine_quiet import bar_from, held_s, skip_quiet
+from core.backtest.engine_rows import bet_of, end_row, follow_walk, leave_now, note, see, walk_of
 from core.backtest.engine_words import (
-    AMBIGUOUS,
-    ARMED,
-    ATR,
-    BEST,
-    COST,
-    ENTRY,
-    ENTRY_BAR,
-    EXIT_BAR,
-    EXIT_CODE,
-    EXIT_MS,
-    EXIT_PRICE,
-    FILLED,
-    FIRST_STOP,
+    AT_ADVERSE,
+    AT_FAVOURABLE,
+    CLOSING,
     FUNDING,
     FUNDING_END,
     FUNDING_NEXT,
-    GAIN,
-    GUARDED,
-    HELD_S,
     HIGH,
-    IS_HELD,
     LATE_BAR,
     LEFT,
     LEFT_BY_END,
     LEFT_BY_SIGNAL,
-    LEVERAGE,
     LIQUIDATION,
     LOT,
-    LOTS,
     LOW,
-    MARGIN,
-    MOVED_BY,
     NEXT_BAR,
     PRICE,
     RUNGS,
     SIGN,
-    STOP,
-    TICK,
     WANTS_OUT,
-    WORST,
+    Fill,
     Floats,
-    Sides,
+    Way,
 )
-from core.trading.exits import ExitRules, must_wait_for_profit, risk_of, stop_is_passed
-from core.trading.exits_bet import (
-    LEFT_BY_GUARD,
-    LEFT_BY_TARGET,
-    LIQUIDATED,
-    Bet,
-    Lots,
-    Prices,
-    Walk,
-    begin,
-    leave,
-    net_at,
-)
-from core.trading.exits_walk import quiet_band, walk_bar
+from core.trading.exits import must_wait_for_profit, stop_is_passed
+from core.trading.exits_bet import LIQUIDATED, Lots, Prices
+from core.trading.exits_walk import walk_tick
 
-
-def bet_of(row: Floats) -> Bet:
-    return Bet(
-        int(row[SIGN]),
-        float(row[ENTRY]),
-        float(row[FIRST_STOP]),
-        float(row[ATR]),
-        float(row[COST]),
-        float(row[TICK]),
-        int(row[LOTS]),
-        float(row[LOT]),
-    )
-
-
-def walk_of(row: Floats) -> Walk:
-    return Walk(
-        float(row[STOP]),
-        int(row[MOVED_BY]),
-        row[ARMED] > 0.0,
-        float(row[PRICE]),
-        float(row[BEST]),
-        float(row[WORST]),
-        int(row[FILLED]),
-        int(row[LEFT]),
-        float(row[GAIN]),
-        float(row[EXIT_PRICE]),
-        int(row[EXIT_CODE]),
-        int(row[AMBIGUOUS]),
-        float(row[HELD_S]),
-    )
-
-
-def keep(row: Floats, walk: Walk) -> None:
-    row[STOP], row[MOVED_BY], row[ARMED] = walk.stop, walk.moved_by, 1.0 if walk.armed else 0.0
-    row[PRICE], row[BEST], row[WORST] = walk.price, walk.best, walk.worst
-    row[FILLED], row[LEFT], row[GAIN] = walk.targets_filled, walk.lots_left, walk.gain
-    row[EXIT_PRICE], row[EXIT_CODE] = walk.exit_price, walk.exit_code
-    row[AMBIGUOUS], row[HELD_S] = walk.ambiguous, walk.held_s
-
-
-def open_row(row: Floats, bet: Bet, bar: int, late_bar: int, funding: Floats, due: int, end: int) -> None:
-    """Held from the open of `bar` on; `late_bar`: the first one whose end may be the time stop's.
-
-    The symbol's settlements are those from `due` to before `end`.
-    """
-    row[SIGN], row[ENTRY], row[FIRST_STOP], row[ATR] = bet.sign, bet.entry, bet.first_stop, bet.atr
-    row[COST], row[TICK], row[LOTS], row[LOT] = bet.cost, bet.tick, bet.lots, bet.lot
-    row[FUNDING], row[WANTS_OUT], row[IS_HELD], row[EXIT_BAR] = 0.0, 0.0, 1.0, -1.0
-    row[ENTRY_BAR], row[NEXT_BAR], row[LATE_BAR] = bar, bar, late_bar
-    keep(row, begin(bet))
-    row[LOW], row[HIGH] = inf, -inf
-    due = max(int(row[FUNDING_NEXT]), due)
-    while due < end and funding[due, 1] < bar:
-        due += 1
-    row[FUNDING_NEXT], row[FUNDING_END] = due, end
-
-
-def bar_from(bars: Floats, bar: int, last: int, at_ms: float, bar_ms: float) -> int:
-    """The first bar from `bar` on that opens at `at_ms` or later; `last` where none does."""
-    if bar >= last or at_ms > float(bars[last - 1, 0]):
-        return last
-    guess = bar + int((at_ms - float(bars[bar, 0])) // bar_ms)
-    if bar <= guess < last and float(bars[guess, 0]) == at_ms:
-        return guess
-    low, high = bar, last
-    while low < high:
-        middle = (low + high) // 2
-        if float(bars[middle, 0]) < at_ms:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+FAR_AWAY = 2**62
+"""No bar."""
 
 
 def advance(
-    rules: ExitRules,
-    bars: Floats,
-    side: Sides,
-    mark: Floats,
-    funding: Floats,
-    row: Floats,
-    targets: Prices,
-    target_lots: Lots,
-    last: int,
-    bar_ms: float,
-    turns: bool,
-    at_ms: float,
+    way: Way, s: int, row: Floats, targets: Prices, target_lots: Lots, at_ms: float, is_careful: bool
 ) -> bool:
     """Up to that moment: bars that open before it whole, and of the one that opens then the open.
 
-    True where the position has ended. `last`: the symbol's, exclusive.
+    True where the position has ended. `is_careful`: no bar is skipped as quiet.
     """
+    bar_ms, last = way.bar_ms, int(way.last[s])
+    bars, side, mark, turns = way.bars, way.side, way.mark, way.turns
     until = bar_from(bars, int(row[NEXT_BAR]), last, at_ms, bar_ms)
-    rungs = int(row[RUNGS])
-    while _quiet_to(bars, side, mark, row, until, bar_ms, turns) < until:
+    if is_careful:
+        row[AT_ADVERSE] = row[AT_FAVOURABLE] = worth(way.fill, row, float(row[PRICE]))
+    while int(row[NEXT_BAR]) < until:
+        if not is_careful:
+            pay_funding(way.fill, way.funding, row, int(row[NEXT_BAR]))
+            due = min(until, due_bar(way.funding, row))
+            if skip_quiet(bars, side, mark, row, due, bar_ms, turns) >= due:
+                continue
         bar = int(row[NEXT_BAR])
-        if _left_at_open(rules, bars, side, mark, funding, row, bar, turns):
+        if at_open(way, s, row, targets, target_lots, bar):
             return True
-        if _through(rules, bars, mark, row, targets[:rungs], target_lots[:rungs], bar, bar_ms):
-            row[EXIT_BAR], row[EXIT_MS] = bar, float(bars[bar, 0]) + bar_ms
+        if through(way, s, row, targets, target_lots, bar, is_careful):
             return True
-    pay_funding(funding, row, until - 1)
     if until < last:
         opens_now = float(bars[until, 0]) == at_ms
-        return opens_now and _left_at_open(rules, bars, side, mark, funding, row, until, turns)
-    if at_ms < float(bars[last - 1, 0]) + bar_ms:
+        return opens_now and at_open(way, s, row, targets, target_lots, until)
+    ends_ms = float(bars[last - 1, 0]) + bar_ms
+    if at_ms < ends_ms - CLOSING:
         return False
-    bet, walk = bet_of(row), walk_of(row)
-    keep(row, leave(walk, bet, walk.lots_left, float(bars[last - 1, 4]), LEFT_BY_END, walk.targets_filled))
-    row[EXIT_BAR], row[EXIT_MS] = last - 1, float(bars[last - 1, 0]) + bar_ms
+    leave_now(way.fill, way.venue_rules[s], row, float(bars[last - 1, 4]), LEFT_BY_END)
+    end_row(row, last - 1, ends_ms, ends_ms - CLOSING)
     return True
 
 
-def _quiet_to(
-    bars: Floats, side: Sides, mark: Floats, row: Floats, until: int, bar_ms: float, turns: bool
-) -> int:
-    """Skips the quiet bars before `until`: all they change is the price, its extremes and the time held."""
-    bar, sign = int(row[NEXT_BAR]), int(row[SIGN])
-    first, end = bar, min(until, int(row[LATE_BAR]))
-    if row[WANTS_OUT] > 0.0 or row[LOW] > row[HIGH]:
-        return first
-    against = -sign if turns else 0
-    lowest, highest = float(row[WORST]), float(row[BEST])
-    if sign < 0:
-        lowest, highest = highest, lowest
-    low, high, guarded = float(row[LOW]), float(row[HIGH]), float(row[GUARDED])
-    if len(mark) > 0:
-        bar, lowest, highest = quiet_marked(
-            bars, side, mark, bar, end, low, high, against, sign, guarded, lowest, highest
-        )
-    else:
-        bar, lowest, highest = quiet_until(bars, side, bar, end, low, high, against, lowest, highest)
-    if bar > first:
-        row[BEST], row[WORST] = (highest, lowest) if sign > 0 else (lowest, highest)
-        row[PRICE], row[HELD_S] = bars[bar - 1, 4], _held_s(bars, row, bar - 1, bar_ms)
-        row[NEXT_BAR] = bar
-    return bar
+def at_open(way: Way, s: int, row: Floats, targets: Prices, target_lots: Lots, bar: int) -> bool:
+    """Pays what is due at that bar; what the open passes leaves, and what the strategy closes. True where
+    nothing is left; a second time changes nothing."""
+    pay_funding(way.fill, way.funding, row, bar)
+    price, opened_ms = float(way.bars[bar, 1]), float(way.bars[bar, 0])
+    see(row, price, int(row[SIGN]))
+    is_quiet = row[LOW] < price < row[HIGH] and bar < int(row[LATE_BAR])
+    if not is_quiet or len(way.mark) > 0:
+        _jump(way, s, row, targets, target_lots, bar, price)
+        if not row[LEFT] > 0.0:
+            row[AT_ADVERSE] = row[AT_FAVOURABLE] = booked(row)
+            end_row(row, bar, opened_ms, opened_ms)
+            return True
+    if not _is_turned(way, row, bar, price):
+        return False
+    leave_now(way.fill, way.venue_rules[s], row, price, LEFT_BY_SIGNAL)
+    row[AT_ADVERSE] = row[AT_FAVOURABLE] = booked(row)
+    end_row(row, bar, opened_ms, opened_ms)
+    return True
 
 
-def quiet_until(
-    bars: Floats,
-    side: Sides,
-    bar: int,
-    end: int,
-    low: float,
-    high: float,
-    against: int,
-    lowest: float,
-    highest: float,
-) -> tuple[int, float, float]:
-    """The first bar before `end` that is not quiet, and the extremes until then.
-
-    `against`: the sign of what the strategy says to close this side; 0: it never does.
-    """
-    while bar < end:
-        down, up = float(bars[bar, 3]), float(bars[bar, 2])
-        if not (down > low and up < high) or side[bar - 1] * against > 0:
-            break
-        lowest = down if down < lowest else lowest
-        highest = up if up > highest else highest
-        bar += 1
-    return bar, lowest, highest
-
-
-def quiet_marked(
-    bars: Floats,
-    side: Sides,
-    mark: Floats,
-    bar: int,
-    end: int,
-    low: float,
-    high: float,
-    against: int,
-    sign: int,
-    guarded: float,
-    lowest: float,
-    highest: float,
-) -> tuple[int, float, float]:
-    """The same, and the mark price stays on the right side of `guarded`."""
-    adverse = 2 if sign > 0 else 1
-    while bar < end:
-        down, up = float(bars[bar, 3]), float(bars[bar, 2])
-        if not (down > low and up < high) or side[bar - 1] * against > 0:
-            break
-        if guarded > 0.0 and stop_is_passed(float(mark[bar, adverse]), guarded, sign):
-            break
-        lowest = down if down < lowest else lowest
-        highest = up if up > highest else highest
-        bar += 1
-    return bar, lowest, highest
-
-
-def guard_level(rules: ExitRules, sign: int, liquidation: float) -> float:
-    """The price at which guard or liquidation takes the position; 0: none."""
-    if not liquidation > 0.0:
-        return 0.0
-    share = 1.0 - sign * rules.nearest_liquidation
-    return liquidation / share if share > 0.0 else inf
-
-
-def _through(
-    rules: ExitRules,
-    bars: Floats,
-    mark: Floats,
-    row: Floats,
-    targets: Prices,
-    target_lots: Lots,
-    bar: int,
-    bar_ms: float,
-) -> bool:
-    """One bar by the rule book, and the band of the next ones; True where nothing is left."""
+def _jump(way: Way, s: int, row: Floats, targets: Prices, target_lots: Lots, bar: int, price: float) -> None:
+    rungs, has_mark = int(row[RUNGS]), len(way.mark) > 0
     bet, before = bet_of(row), walk_of(row)
-    seconds = _held_s(bars, row, bar, bar_ms) - before.held_s
-    walk = before
-    if len(mark) > 0:
-        walk = _taken_by_mark(rules, bars, mark, row, bet, walk, bar)
-    if walk.lots_left > 0:
-        walk = walk_bar(
-            rules,
-            bet,
-            walk,
-            targets,
-            target_lots,
-            float(bars[bar, 1]),
-            float(bars[bar, 2]),
-            float(bars[bar, 3]),
-            float(bars[bar, 4]),
-            seconds,
-            0.0 if len(mark) > 0 else float(row[LIQUIDATION]),
-        )
-    keep(row, walk)
-    row[NEXT_BAR] = bar + 1
-    if walk.lots_left == 0:
-        return True
-    set_band(rules, row, bet, walk, targets, target_lots, len(mark) > 0)
-    return False
-
-
-def set_band(
-    rules: ExitRules, row: Floats, bet: Bet, walk: Walk, targets: Prices, target_lots: Lots, has_mark: bool
-) -> None:
-    """Between which prices the next bars are quiet; where there are marks, the guard is theirs."""
+    if has_mark and _is_gone(row, float(way.mark[bar, 0])):
+        leave_now(way.fill, way.venue_rules[s], row, price, LIQUIDATED)
+        return
+    seconds = held_s(way.bars, row, bar, 0.0) - before.held_s
     liquidation = 0.0 if has_mark else float(row[LIQUIDATION])
-    row[LOW], row[HIGH] = quiet_band(rules, bet, walk, targets, target_lots, liquidation)
+    walk = walk_tick(
+        way.rules, bet, before, targets[:rungs], target_lots[:rungs], price, seconds, liquidation
+    )
+    follow_walk(way.fill, way.venue_rules[s], row, before, walk, targets[:rungs], target_lots[:rungs], price)
+    leave_if_late(way, s, row, price)
 
 
-def _taken_by_mark(
-    rules: ExitRules, bars: Floats, mark: Floats, row: Floats, bet: Bet, walk: Walk, bar: int
-) -> Walk:
-    """The walk after guard and liquidation, which look at the mark price alone."""
-    liquidation = float(row[LIQUIDATION])
-    if not liquidation > 0.0:
-        return walk
-    if stop_is_passed(float(mark[bar, 0]), liquidation, bet.sign):
-        return leave(walk, bet, walk.lots_left, float(bars[bar, 1]), LIQUIDATED, walk.targets_filled)
-    extreme = float(bars[bar, 3 if bet.sign > 0 else 2])
-    worst = float(mark[bar, 2 if bet.sign > 0 else 1])
-    is_met = stop_is_passed(worst, float(row[GUARDED]), bet.sign)
-    if not is_met or stop_is_passed(extreme, walk.stop, bet.sign):
-        return walk
-    code = LEFT_BY_GUARD if rules.nearest_liquidation > 0.0 else LIQUIDATED
-    return leave(walk, bet, walk.lots_left, extreme, code, walk.targets_filled)
+def _is_gone(row: Floats, mark: float) -> bool:
+    return row[LIQUIDATION] > 0.0 and stop_is_passed(mark, float(row[LIQUIDATION]), int(row[SIGN]))
 
 
-def _left_at_open(
-    rules: ExitRules,
-    bars: Floats,
-    side: Sides,
-    mark: Floats,
-    funding: Floats,
-    row: Floats,
-    bar: int,
-    turns: bool,
-) -> bool:
-    """Pays what is due at that bar; the strategy's exit, unless the venue was faster."""
-    pay_funding(funding, row, bar)
-    sign, said = int(row[SIGN]), int(side[bar - 1])
-    if turns and said * sign < 0:
+def _is_turned(way: Way, row: Floats, bar: int, price: float) -> bool:
+    """The strategy wants out, and leaving is worth it."""
+    sign, said = int(row[SIGN]), int(way.side[bar - 1]) if bar > 0 else 0
+    if way.turns and said * sign < 0:
         row[WANTS_OUT] = 1.0
     elif said * sign > 0:
         row[WANTS_OUT] = 0.0
     if not row[WANTS_OUT] > 0.0:
         return False
-    price, liquidation = float(bars[bar, 1]), float(row[LIQUIDATION])
-    marked = float(mark[bar, 0]) if len(mark) > 0 else price
-    if liquidation > 0.0 and stop_is_passed(marked, liquidation, sign):
-        return False
-    bet, walk = bet_of(row), walk_of(row)
-    if must_wait_for_profit(rules, net_at(bet, walk, price)):
-        return False
-    keep(row, leave(walk, bet, walk.lots_left, price, LEFT_BY_SIGNAL, walk.targets_filled))
-    row[EXIT_BAR], row[EXIT_MS] = bar, bars[bar, 0]
-    return True
+    return not must_wait_for_profit(way.rules, net_if_left(way.fill, row, price))
 
 
-def pay_funding(funding: Floats, row: Floats, bar: int) -> None:
-    """Every settlement up to that bar's, for what is held now."""
+def due_bar(funding: Floats, row: Floats) -> int:
+    """The bar at whose open the next settlement is paid; far away where none is."""
     due, end = int(row[FUNDING_NEXT]), int(row[FUNDING_END])
+    return int(funding[due, 0]) if due < end else FAR_AWAY
+
+
+def pay_funding(fill: Fill, funding: Floats, row: Floats, bar: int) -> None:
+    """Every settlement up to that bar's, for what is held now; what it was worth before is noted."""
+    due, end = int(row[FUNDING_NEXT]), int(row[FUNDING_END])
+    if due < end and funding[due, 0] <= bar:
+        note(fill, row)
     while due < end and funding[due, 0] <= bar:
         row[FUNDING] -= row[SIGN] * row[LEFT] * row[LOT] * funding[due, 2]
         due += 1
     row[FUNDING_NEXT] = due
-
-
-def _held_s(bars: Floats, row: Floats, bar: int, bar_ms: float) -> float:
-    """From the entry to the close of `bar`, seconds."""
-    return (float(bars[bar, 0]) + bar_ms - float(bars[int(row[ENTRY_BAR]), 0])) / 1000.0
-
-
-# ---------------------------------------------------------------- money
-
-
-def lots_at_targets(row: Floats, target_lots: Lots) -> float:
-    """Lots that left at targets so far."""
-    lots = 0.0
-    for place in range(int(row[FILLED])):
-        lots += target_lots[place]
-    return min(lots, float(row[LOTS]))
-
-
-def worth(row: Floats, price: float, taker: float, target_fee: float) -> float:
-    """USDT that it has added to the account so far, what is open at `price`; that exit is not paid yet."""
-    sign, lots, left = row[SIGN], row[LOTS], row[LEFT]
-    gone = (row[GAIN] * sign + (lots - left) * row[ENTRY]) * row[LOT]
-    fees = lots * row[LOT] * row[ENTRY] * taker + gone * target_fee
-    return float((row[GAIN] + left * (price - row[ENTRY]) * sign) * row[LOT] - fees + row[FUNDING])
-
-
-def settle(
-    row: Floats,
-    target_lots: Lots,
-    s: int,
-    first: int,
-    slippage: float,
-    taker: float,
-    target_fee: float,
-    out: Floats,
-) -> float:
-    """Writes the closed trade of symbol `s` into `out`; its net result, USDT."""
-    sign, entry, lots, lot = float(row[SIGN]), float(row[ENTRY]), float(row[LOTS]), float(row[LOT])
-    code, price = int(row[EXIT_CODE]), float(row[EXIT_PRICE])
-    last = 0.0 if code == LEFT_BY_TARGET else lots - lots_at_targets(row, target_lots)
-    exits = float(row[GAIN]) * sign + lots * entry
-    at_targets, gain = exits - last * price, float(row[GAIN])
-    paid = price * (1.0 - sign * slippage)
-    fees = lots * entry * taker + at_targets * target_fee
-    if code == LIQUIDATED:
-        gain -= last * (price - entry) * sign + float(row[MARGIN]) * last / lots / lot
-    else:
-        gain -= last * (price - paid) * sign
-        fees += last * paid * taker
-    net = (gain - fees) * lot + float(row[FUNDING])
-    out[0], out[1], out[2], out[3] = s, sign, row[ENTRY_BAR] - first, row[EXIT_BAR] - first
-    out[4], out[5], out[6], out[7] = entry, entry + sign * gain / lots, lots, row[LEVERAGE]
-    out[8], out[9], out[10], out[11] = row[MARGIN], fees * lot, row[FUNDING], net
-    out[12] = net / (risk_of(entry, float(row[FIRST_STOP]), float(row[COST])) * lots * lot)
-    out[13] = max((entry - float(row[WORST])) * sign / entry, 0.0)
-    out[14] = max((float(row[BEST]) - entry) * sign / entry, 0.0)
-    out[15], out[16], out[17] = code, row[AMBIGUOUS], row[EXIT_MS]
-    return net

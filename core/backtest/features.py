@@ -26,7 +26,7 @@ MOST_KEPT = 512
 class Features:
     """Of one symbol's bars, `(n, 6) float64` as `History.bars`; every array is `(n,)`, warm-up NaN."""
 
-    def __init__(self, bars: Floats, *, is_plain: bool = False) -> None:
+    def __init__(self, bars: Floats, *, is_plain: bool = False, most_kept: int = MOST_KEPT) -> None:
         self.time_ms, self.open, self.high, self.low, self.close, self.volume = (
             np.ascontiguousarray(bars[:, column]) for column in range(6)
         )
@@ -34,6 +34,7 @@ class Features:
             own.flags.writeable = False
         self._loops = None if is_plain else loops()
         self._kept: dict[tuple[object, ...], Any] = {}
+        self._most_kept = most_kept
 
     def __len__(self) -> int:
         return len(self.close)
@@ -42,7 +43,7 @@ class Features:
         """`make(*given)`, computed once for this name and these numbers; an array or a tuple of arrays."""
         key = (name, *given)
         if key not in self._kept:
-            while len(self._kept) >= MOST_KEPT:
+            while len(self._kept) >= self._most_kept:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = _frozen(make(*given))
         return self._kept[key]

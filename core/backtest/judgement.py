@@ -73,14 +73,17 @@ def judge(
     runs: int = RANDOM_RUNS,
     search: Search | None = None,
     told: Told | None = None,
+    dealt: RandomEntries | None = None,
 ) -> Judged:
-    """`signals` and `setup`: what `run` came of. `told` hears of every random run."""
+    """`signals` and `setup`: what `run` came of. `told` hears of every random run.
+
+    `dealt`: random runs that were made already; then `signals` are not asked for.
+    """
     search = search or Search()
     dice = np.random.default_rng(seed)
     numbers = measured(run, past, setup.capital)
     held = baselines.hold(past, setup)
-    dealt = None
-    if len(run.trades):
+    if dealt is None and len(run.trades):
         dealt = baselines.random_entries(past, signals, setup, run.final, dice, runs=runs, told=told)
     chance = _chance(run, numbers, setup, search, dice)
     evidence = _evidence(run, setup, numbers, held, dealt, chance, search)

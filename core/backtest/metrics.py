@@ -8,7 +8,7 @@ Laws:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -109,7 +109,7 @@ def measured(run: Run, past: Past, capital: float) -> Measured:
     curve = curve_of(book, capital)
     points = _equity_points(curve)
     opening = exact(capital)
-    closed = [_closed(book, int(place)) for place in book.by_exit]
+    closed = list(_closed(book))
     grown = growth.grown(points, opening)
     return Measured(
         performance=performance(closed, points, opening),
@@ -184,34 +184,46 @@ def _group(name: str, trades: NDArray[np.void]) -> Group:
     )
 
 
-def _closed(book: Book, place: int) -> ClosedTrade:
-    """As history books it. `ExitReason` knows no strategy that turned: nothing reads it here."""
-    row = book.trades[place]
-    quantity, entry, net = float(book.quantity[place]), float(row["entry_price"]), float(row["net"])
-    risk = float(book.risk[place])
-    fees, funding = exact(float(row["fees"])), exact(float(row["funding"]))
-    return ClosedTrade(
-        id=str(place),
-        account=BACKTEST,
-        symbol=book.past.parts[int(row["symbol"])].symbol,
-        side=Side.LONG if row["side"] > 0 else Side.SHORT,
-        leverage=int(row["leverage"]),
-        quantity=exact(quantity),
-        entry_price=exact(entry),
-        exit_price=exact(float(row["exit_price"])),
-        gross_pnl=exact(net) + fees - funding,
-        fees=fees,
-        funding=funding,
-        net_pnl=exact(net),
-        risk_usd=exact(risk) if math.isfinite(risk) else ZERO,
-        r_multiple=exact(float(row["r"])),
-        exit_reason=ExitReason.OUTSIDE,
-        opened_at=moment(book.entry_ms[place]),
-        closed_at=moment(float(row["exit_ms"])),
-        origin=BACKTEST,
-        mfe=exact(float(row["mfe"]) * entry * quantity),
-        mae=exact(-float(row["mae"]) * entry * quantity),
-    )
+def _closed(book: Book) -> Iterator[ClosedTrade]:
+    """As history books them, by their exits. `ExitReason` knows no strategy that turned: nothing reads it.
+
+    Whole columns become plain numbers first: of ten thousand trades, reading cell by cell is the slow part.
+    """
+    order, trades = book.by_exit, book.trades[book.by_exit]
+    names = (
+        "symbol", "side", "leverage", "entry_price", "exit_price", "net", "fees", "funding", "r", "exit_ms",
+    )  # fmt: skip
+    quantities, entries = book.quantity[order], trades["entry_price"]
+    mfes, maes = trades["mfe"] * entries * quantities, -trades["mae"] * entries * quantities
+    own = (order, quantities, book.risk[order], book.entry_ms[order], mfes, maes)
+    symbols = [part.symbol for part in book.past.parts]
+    rows = zip(*(trades[name].tolist() for name in names), *(each.tolist() for each in own), strict=True)
+    for row in rows:
+        at, side, leverage, entry, left, net_usdt, fees_usdt, funding_usdt, r, exit_ms, *also = row
+        place, quantity, risk, entry_ms, mfe, mae = also
+        net, fees, funding = exact(net_usdt), exact(fees_usdt), exact(funding_usdt)
+        yield ClosedTrade(
+            id=str(place),
+            account=BACKTEST,
+            symbol=symbols[at],
+            side=Side.LONG if side > 0 else Side.SHORT,
+            leverage=leverage,
+            quantity=exact(quantity),
+            entry_price=exact(entry),
+            exit_price=exact(left),
+            gross_pnl=net + fees - funding,
+            fees=fees,
+            funding=funding,
+            net_pnl=net,
+            risk_usd=exact(risk) if math.isfinite(risk) else ZERO,
+            r_multiple=exact(r),
+            exit_reason=ExitReason.OUTSIDE,
+            opened_at=moment(entry_ms),
+            closed_at=moment(exit_ms),
+            origin=BACKTEST,
+            mfe=exact(mfe),
+            mae=exact(mae),
+        )
 
 
 def _equity_points(curve: Floats) -> list[EquityPoint]:

@@ -101,7 +101,7 @@ class MeanReversion(Strategy):
     """For a long, within the last bars outside of the bands; a short asks for as far below 100."""
     most_adx: float = real(25.0, low=10.0, high=60.0)
     stop: float = real(0.05, low=0.05, high=0.10)
-    target: float = real(0.05, low=0.01, high=0.20)
+    target: float = real(0.10, low=0.05, high=0.20)
 
     def entries(self, features: Features) -> Signals:
         low, mid, high = features.bands(self.bars, self.deviations)

@@ -10,15 +10,22 @@ Laws:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.adviser_record import Judgement
-from core.backtest.strategies import BadStrategy, Features, Signals, Strategy
+from core.backtest.strategies import BadStrategy, Signals, Strategy
+from core.backtest.strategies import Features as Arrays
+from core.codec import from_plain
+from core.journal import DecisionRecord
 from core.market import to_ms
-from core.opinion import Purpose
+from core.opinion import Features, Purpose, Verdict, behind
+
+EXIT_GATE = "exit"
+"""Of decisions about an open trade."""
+ATR_FRAME = "1h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,43 @@ def said_of(judgement: Judgement) -> Said | None:
     )
 
 
+def said_of_verdict(decision: DecisionRecord) -> Said | None:
+    """What a scan's decision came to, with the mean distances of those who agreed; None where nobody was
+    asked."""
+    plain = (decision.facts.get("verdict"), decision.facts.get("features"))
+    if decision.gate == EXIT_GATE or None in plain:
+        return None
+    try:
+        verdict, features = from_plain(Verdict, plain[0]), from_plain(Features, plain[1])
+    except ValueError as error:
+        raise BadStrategy(f"recorded: decision {decision.id} can't be read: {error}") from error
+    frame = features.frames.get(ATR_FRAME)
+    unit = frame.atr / features.close if frame is not None and frame.atr and features.close > 0.0 else 0.0
+    side = verdict.stance.side
+    agreeing = behind(verdict, side) if side is not None else ()
+    return Said(
+        decision.symbol,
+        to_ms(features.bar_closed_at),
+        0 if side is None else side.sign,
+        verdict.confidence,
+        _mean([one.stop_atr for one in agreeing]) * unit or None,
+        _mean([one.target_atr for one in agreeing]) * unit or None,
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """0 where there is none."""
+    known = [value for value in values if value]
+    return sum(known) / len(known) if known else 0.0
+
+
 class Recorded(Strategy):
     """`rows` in any order; `bar_ms` is the length of the bars it will be asked about."""
 
     rows: tuple[Said, ...] = ()
     bar_ms: int = 900_000
 
-    def entries(self, features: Features) -> Signals:
+    def entries(self, features: Arrays) -> Signals:
         count = len(features)
         side, confidence = np.zeros(count, dtype=np.int8), np.ones(count)
         stop, target = np.full(count, np.nan), np.full(count, np.nan)
@@ -80,7 +117,7 @@ class Recorded(Strategy):
                 target[bar] = np.nan if row.target is None else row.target
         return Signals(side, stop, target, confidence)
 
-    def places(self, features: Features, rows: Iterable[Said]) -> list[int]:
+    def places(self, features: Arrays, rows: Iterable[Said]) -> list[int]:
         """The bar of each; -1: none contains it."""
         if not len(features):
             return [-1 for _ in rows]

@@ -32,9 +32,14 @@ def loss_per_coin(
     terms: Terms, taker: float, sign: int, entry: float, stop: float, funding: float = 0.0
 ) -> float:
     """USDT from `entry` to `stop`: fees and slippage of both ways, and `funding` of the notional."""
+    return entry * funding - profit_per_coin(terms, taker, sign, entry, stop)
+
+
+def profit_per_coin(terms: Terms, taker: float, sign: int, entry: float, left_at: float) -> float:
+    """USDT from `entry` to `left_at`, fees and slippage of both ways paid."""
     paid = entry * (1.0 + terms.slippage * sign)
-    got = stop * (1.0 - terms.slippage * sign)
-    return entry * funding - ((got - paid) * sign - (paid + got) * taker)
+    got = left_at * (1.0 - terms.slippage * sign)
+    return (got - paid) * sign - (paid + got) * taker
 
 
 def liquidation_price(tiers: Floats, sign: int, quantity: float, entry: float, margin: float) -> float:
@@ -60,20 +65,24 @@ def fitted(
     rule: Floats,
     tiers: Floats,
     sign: int,
-    entry: float,
-    stop: float,
+    asked: tuple[float, float, float],
     most_loss: float,
     equity: float,
     available: float,
+    wanted: int,
     funding: float = 0.0,
 ) -> tuple[int, int]:
-    """(lots, leverage); no lots where no size is within the rules. `most_loss`: the strictest cap, USDT."""
-    lot = float(rule[LOT_SIZE])
+    """(lots, leverage); no lots where no size is within the rules.
+
+    `asked`: entry, stop, and the price at which the venue may measure the notional; `most_loss`: the
+    strictest cap, USDT; `wanted`: leverage.
+    """
+    lot, entry, stop = float(rule[LOT_SIZE]), asked[0], asked[1]
     per_coin = loss_per_coin(terms, float(rule[TAKER]), sign, entry, stop, funding)
     by_loss = _whole(most_loss / per_coin / lot) if per_coin > 0.0 and most_loss > 0.0 else 0
     by_venue = min(float(rule[MAX_QUANTITY]), float(tiers[-1, CAP]) / entry) / lot
     ceiling = max(equity * terms.position_size, 0.0)
-    wanted = max(min(terms.leverage, terms.max_leverage), 1)
+    wanted = max(min(wanted, terms.max_leverage), 1)
     lots, leverage = 0, wanted
     while True:
         by_margin = _by_margin(rule, entry, leverage, ceiling, available) / lot
@@ -81,7 +90,7 @@ def fitted(
         if leverage == 1 or _carries(terms, rule, tiers, sign, lots, entry, stop, leverage):
             break
         leverage -= 1
-    least = smallest(rule, entry)
+    least = smallest(rule, asked[2])
     if lots < least <= by_loss and least <= by_venue * (1.0 + SLACK):
         for tried in range(wanted, 0, -1):
             enough = _by_margin(rule, entry, tried, ceiling, available) / lot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
 from core.errors import PerpilotError
@@ -28,7 +29,7 @@ class naming_faults:  # noqa: N801 - reads as a statement
     ) -> None:
         if error is None or isinstance(error, BadStrategy | KeyboardInterrupt | GeneratorExit):
             return
-        line = _line_of(error, trace, self._file)
+        line = _line_of(error, trace, str(Path(self._file).absolute()))  # as Python names what it runs
         place = f"{self._file} line {line}" if line else self._file
         text = error.msg if isinstance(error, SyntaxError) else str(error)
         detail = " ".join(text.split())[:200]

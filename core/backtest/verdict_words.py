@@ -244,7 +244,10 @@ CAUTIONS: tuple[Sentence, ...] = (
     ),
     (
         lambda found: found.stopped_by_breaker > 0,
-        lambda found: f"Breakers refused {_count(found.stopped_by_breaker, 'entry', 'entries')}.",
+        lambda found: (
+            f"Breakers refused {_count(found.stopped_by_breaker, 'entry', 'entries')}. Live, a deep drawdown "
+            "waits for the owner's word; nobody gives it here."
+        ),
     ),
     (
         lambda found: found.cut_off > 0,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite, isnan, nan
 
+from core.advice.strategy_voice import is_strategy
 from core.market import Side
-from core.money import ceil_to, exact
+from core.money import ONE, ceil_to, exact
 from core.opinion import Features, Opinion, Verdict, behind
 from core.plan import Origin, ScoreTerms
 from core.risk.limits import Limits
@@ -46,11 +47,17 @@ class Idea:
     """To BTC; None: unknown."""
     chance: float | None = None
     """Calibrated probability that the target is met before the stop; None: no record supports one."""
+    capital: Decimal = ONE
+    """What strategies ask for of one trade's risk and margin, above 0 and at most 1."""
 
     @property
     def agreeing(self) -> tuple[Opinion, ...]:
-        """Of the side's voters, each one's opinion."""
-        return behind(self.verdict, self.side)
+        """Of the side's voters, each one's opinion; of strategies only where no model stands beside them.
+
+        Distances decide what passes the checks, and strategies must not make that easier for models.
+        """
+        voters = behind(self.verdict, self.side)
+        return tuple(one for one in voters if not is_strategy(one.adviser)) or voters
 
     @property
     def horizon_h(self) -> float | None:

@@ -18,7 +18,7 @@ from decimal import Decimal
 from math import isfinite, isnan, nan
 
 from core.market import Instrument, Quote, Side
-from core.money import ONE, ZERO, NotFinite, ceil_to, exact, floor_to, nearest_to
+from core.money import ONE, ZERO, NotFinite, ceil_to, exact, floor_to, nearest_to, without_zeros
 from core.plan import Origin, Plan, Reason, Target
 from core.risk.account import Account
 from core.risk.analysed import known
@@ -153,7 +153,7 @@ def _filled(
     equity = max(account.sizing_equity or ZERO, ZERO)
     caps = [_risk(idea, equity, share_left(ceilings), limits)]
     caps += loss_caps(idea.side, idea.beta, account, limits)
-    purse = Purse(equity * limits.position_size, account.sizing_available)
+    purse = Purse(equity * limits.position_size * _capital(idea), account.sizing_available)
     size = fitted(ticket, caps, purse, idea.leverage_wanted, instrument, limits)
     levelled = replace(
         outline,
@@ -161,7 +161,7 @@ def _filled(
         leverage=size.leverage,
         funding_cost=funding,
         size_share=share_left(ceilings),
-        notes=(*_cap_notes(account), *_ceiling_notes(ceilings), *size.notes),
+        notes=(*_cap_notes(account), *_capital_notes(idea), *_ceiling_notes(ceilings), *size.notes),
     )
     sized = _sized(levelled, size.quantity, instrument, limits)
     return replace(sized, full_size_loss=sized.loss_at_stop)
@@ -172,7 +172,17 @@ def _risk(idea: Idea, equity: Decimal, share: Decimal, limits: Limits) -> LossCa
     most = min(idea.risk, limits.max_trade_loss)
     if idea.origin is Origin.SCAN:
         most = min(most, limits.risk_per_trade)
-    return LossCap(equity * most * share, "the risk of one trade")
+    return LossCap(equity * most * _capital(idea) * share, "the risk of one trade")
+
+
+def _capital(idea: Idea) -> Decimal:
+    """A share never adds; one that is none leaves nothing."""
+    return min(max(idea.capital, ZERO), ONE)
+
+
+def _capital_notes(idea: Idea) -> Iterable[str]:
+    if idea.capital < 1:
+        yield f"risk × {without_zeros(idea.capital)}: the strategies' share of the capital"
 
 
 def _cap_notes(account: Account) -> Iterable[str]:

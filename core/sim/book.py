@@ -222,17 +222,20 @@ def liquidate(state: VenueState, order: Order, price: Decimal, at: datetime) -> 
     )
 
 
-def apply_funding(state: VenueState, symbol: str, rate: Decimal, at: datetime) -> VenueState:
-    """Longs pay `rate` of the notional at mark, shorts receive it; once per symbol and time.
+def apply_funding(
+    state: VenueState, symbol: str, rate: Decimal, at: datetime, mark: Decimal | None = None
+) -> VenueState:
+    """Longs pay `rate` of the notional at `mark`, shorts receive it; once per symbol and time.
 
-    Only a position that was open before `at` takes part. What the free wallet cannot pay comes out of the
-    position's own margin, and no more than that.
+    `mark` None: the last one that was applied. Only a position that was open before `at` takes part. What the
+    free wallet cannot pay comes out of the position's own margin, and no more than that.
     """
     held = state.holdings.get(symbol)
     payment_id = f"{symbol}:{_minute(at)}"
     if held is None or held.opened_at >= at or any(row.id == payment_id for row in state.payments):
         return state
-    owed = _product(held.quantity, state.marks[symbol], rate) * held.side.sign
+    price = state.marks[symbol] if mark is None else mark
+    owed = _product(held.quantity, price, rate) * held.side.sign
     from_margin = min(max(owed - state.available, ZERO), held.margin)
     amount = -min(owed, state.available + from_margin) + ZERO
     payment = FundingPayment(payment_id, symbol, amount, at)

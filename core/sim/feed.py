@@ -136,18 +136,22 @@ class PriceFeed:
             path = path_of(row, held.side if held else None)
             opened = from_ms(int(row[0]))
             for quote in quotes_of(candles, opened, path, state.triggers(symbol), instrument):
-                owed = await self._pay(symbol, owed, quote.at)
+                owed = await self._pay(symbol, owed, quote.at, quote.mark)
                 executed |= await self._venue.on_quote(quote)  # older ones change nothing
         await self._pay(symbol, owed, until)
         return executed
 
     async def _pay(
-        self, symbol: str, owed: list[tuple[datetime, Decimal]], until: datetime
+        self,
+        symbol: str,
+        owed: list[tuple[datetime, Decimal]],
+        until: datetime,
+        mark: Decimal | None = None,
     ) -> list[tuple[datetime, Decimal]]:
-        """Settles what was due by `until`; returns the rest."""
+        """Settles what was due by `until` at the mark of then; returns the rest."""
         for at, rate in owed:
             if at <= until:
-                await self._venue.on_funding(symbol, rate, at)
+                await self._venue.on_funding(symbol, rate, at, mark)
         return [row for row in owed if row[0] > until]
 
     async def _missed(self, symbol: str, since: datetime, until: datetime) -> Candles:

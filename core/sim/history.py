@@ -15,7 +15,8 @@ from core.market import TIMEFRAMES, Background, Candles, Instrument, Quote, Side
 from core.money import exact, nearest_to
 from core.ports import Clock
 
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 
 Path = tuple[float, float, float, float]
 """Four prices inside one bar, in their order."""
@@ -50,7 +51,7 @@ class HistoryMarket:
         self._bars = bars
         self._instruments = instruments
         self._clock = clock
-        self._funding = funding or {}
+        self._funding = {symbol: _to_the_minute(rows) for symbol, rows in (funding or {}).items()}
         self._half_spread = half_spread
         self._prices: dict[str, float] = {}
         self._frames: dict[tuple[str, str], NDArray[np.float64]] = {}
@@ -83,6 +84,10 @@ class HistoryMarket:
         return Background(symbol, rate, hours, next_at, None, None, self._clock.now())
 
     async def instrument(self, symbol: str) -> Instrument:
+        return self.known_instrument(symbol)
+
+    def known_instrument(self, symbol: str) -> Instrument:
+        """Raises `UnknownSymbol`."""
         try:
             return self._instruments[symbol]
         except KeyError as error:
@@ -165,6 +170,11 @@ def passage(start: float, end: float, triggers: Iterable[Decimal]) -> list[float
     low, high = min(start, end), max(start, end)
     passed = {float(trigger) for trigger in triggers if low < trigger < high}
     return [*sorted(passed, reverse=end < start), end]
+
+
+def _to_the_minute(funding: Funding) -> Funding:
+    """Venues settle at the full hour and stamp it some milliseconds later."""
+    return Funding(funding.at_ms - funding.at_ms % MINUTE_MS, funding.rate)
 
 
 def _interval_h(funding: Funding, index: int) -> float | None:

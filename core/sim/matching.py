@@ -4,8 +4,8 @@ Laws:
 - Market orders pay the book's other side plus slippage; never the mid. No closing price is worse than the
   one at which the isolated margin is gone: there the venue takes over.
 - Conditional orders trigger on the mark price and then fill as market orders do: a gap is a gap.
-- One price does, in this order: funding that is due, liquidation, stops, targets, limits. So where stop and
-  target are both due, the stop is what happened.
+- One price does, in this order: funding that is due, at this price; liquidation, stops, targets, limits. So
+  where stop and target are both due, the stop is what happened.
 - Reduce-only never opens, never grows and never turns a position; what it cannot take is cancelled.
 - A price older than the last one changes nothing.
 """
@@ -60,12 +60,12 @@ def moved(state: VenueState, scene: Scene) -> VenueState:
     last = state.seen_at.get(quote.symbol)
     if last is not None and quote.at < last:
         return state
-    state = settle_due(state, quote.symbol, quote.at)
     state = replace(
         state,
         marks={**state.marks, quote.symbol: quote.mark},
         seen_at={**state.seen_at, quote.symbol: quote.at},
     )
+    state = settle_due(state, quote.symbol, quote.at)
     state = _liquidated(state, scene)
     due = [order for order in state.orders if _is_due(order, quote)]
     for order in sorted(due, key=lambda each: DUE_ORDER[each.kind]):  # stable: then by arrival

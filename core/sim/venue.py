@@ -219,13 +219,14 @@ class SimVenue:
             if not is_old:
                 self._state = with_announcement(state, symbol, Announcement(at, rate, every_h))
 
-    async def on_funding(self, symbol: str, rate: Decimal, at: datetime) -> bool:
+    async def on_funding(self, symbol: str, rate: Decimal, at: datetime, mark: Decimal | None = None) -> bool:
         """Settles funding of `rate` at `at` on an open position, once; True when something was paid.
 
-        It takes the place of what was announced for then.
+        It takes the place of what was announced for then. `mark`: the mark price of that moment; None: the
+        last one that was applied.
         """
         async with self._lock:
-            state = apply_funding(self._state, symbol, rate, at)
+            state = apply_funding(self._state, symbol, rate, at, mark)
             coming = state.announced.get(symbol)
             while coming is not None and coming.at <= at:
                 coming = coming.following()

@@ -15,6 +15,7 @@ from typing import Protocol
 from core.advice.brief import TradeTerms, write_brief
 from core.advice.pooling import chance_of
 from core.advice.score import opportunity_score, wanted_leverage
+from core.advice.strategy_voice import capital_share
 from core.advice.tempering import tempered
 from core.advice.verdict import agree, role_in_effect
 from core.adviser_record import NO_STANDING, Standing
@@ -46,6 +47,7 @@ from core.risk.checks import Case, examine
 from core.risk.idea import Idea
 from core.risk.limits import Limits
 from core.risk.planning import draw
+from core.strategy_use import NO_STRATEGIES, Strategies
 from core.trading.ids import derived
 
 CANDLES = 400
@@ -75,6 +77,8 @@ class Rules:
     """By adviser; who is not named votes."""
     standing: Standing = NO_STANDING
     """What the advisers' record supports."""
+    strategies: Strategies = NO_STRATEGIES
+    """Those in live use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +128,10 @@ async def decide(
             return trail.stay("entries", *barred)
 
         brief = write_brief(features, candles, trade_terms(rules.limits), mood)
-        brief = replace(brief, decision_id=trail.id, purpose=purpose)
+        brief = replace(brief, decision_id=trail.id, purpose=purpose, strategies=rules.strategies)
         opinions, abstentions = await circle.panel.ask(brief, _in_role(heard, rules))
-        verdict = agree(Panel(opinions, abstentions), flags, rules.decider, rules.roles)
+        panel = Panel(opinions, abstentions)
+        verdict = agree(panel, flags, rules.decider, rules.roles, strategies=rules.strategies)
         verdict = tempered(verdict, mood)
         trail.verdict, trail.brief = verdict, brief
         if verdict.stance is Stance.HOLD:
@@ -153,7 +158,7 @@ def _in_role(heard: Heard | None, rules: Rules) -> Heard | None:
         return None
 
     async def told(answer: Opinion | Abstention) -> None:
-        role = role_in_effect(answer.adviser, rules.decider, rules.roles)
+        role = role_in_effect(answer.adviser, rules.decider, rules.roles, rules.strategies)
         await heard(replace(answer, role=role))
 
     return told
@@ -202,6 +207,7 @@ def idea_of(verdict: Verdict, features: Features, account: str, decision_id: str
         leverage_wanted=wanted_leverage(features.regime, verdict.confidence),
         risk=rules.limits.risk_per_trade,
         chance=chance_of(verdict, rules.standing),
+        capital=capital_share(verdict, rules.strategies),
     )
 
 

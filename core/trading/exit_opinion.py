@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from core.advice.brief import write_brief
+from core.advice.strategy_voice import decided_by_strategies
 from core.advice.verdict import agree
 from core.errors import PerpilotError
 from core.market import TIMEFRAMES, Instrument, bar_open
@@ -203,9 +204,10 @@ async def hear(symbol: str, bar: datetime, circle: Circle, rules: Rules, name: s
         return None
     mood = await mood_of(symbol, bar, circle)
     brief = write_brief(features, candles, trade_terms(rules.limits), mood)
-    brief = replace(brief, decision_id=name, purpose=Purpose.EXIT)
+    brief = replace(brief, decision_id=name, purpose=Purpose.EXIT, strategies=rules.strategies)
     opinions, abstentions = await circle.panel.ask(brief)
-    verdict = agree(Panel(opinions, abstentions), Flags(), rules.decider, rules.roles, Purpose.EXIT)
+    panel = Panel(opinions, abstentions)
+    verdict = agree(panel, Flags(), rules.decider, rules.roles, Purpose.EXIT, rules.strategies)
     return Hearing(features, verdict, brief)
 
 
@@ -285,5 +287,6 @@ def leaving(limits: Limits, net: Decimal, said: str) -> Step:
 
 def _gist(verdict: Verdict) -> str:
     who = "the rules are" if verdict.decider is Decider.RULES else "advisers are"
+    who = "the strategies are" if decided_by_strategies(verdict) else who
     alone = " (one answer only)" if verdict.is_single else ""
     return f"{who} for {verdict.stance.value} at {verdict.confidence:.2f}{alone}"

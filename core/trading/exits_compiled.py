@@ -23,6 +23,10 @@ from core.trading.exits_bet import Bet, Lots, Prices, Walk
 
 MODULES = (exits, exits_bet, exits_walk)
 """Each may call those before it."""
+RECIPE = "uncounted, inlined"
+"""Part of the name that machine code is kept under: another way of making it, another name."""
+ARRAYS = ("Floats", "Ints", "Sides", "Prices", "Lots", "NDArray", "ndarray")
+"""Names in annotations that tell of an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +103,36 @@ def compile_modules(
         # another file is compiled into it: the name tells which text of all of them it was made from.
         twin.__qualname__ = f"{name}_{version}"
         twin.__module__ = function.__module__
-        made[name] = _jit(numba.njit, twin)
+        made[name] = _jit(numba.njit, twin, is_counted=_needs_counting(function))
     for room in rooms.values():
         room |= {name: twin for name, twin in made.items() if name in room}
     return made
 
 
-def _jit(njit: Callable[..., Any], function: FunctionType) -> Any:
+def _needs_counting(function: FunctionType) -> bool:
+    """It makes arrays, or gets some from a function that does: then somebody must know when they can go.
+
+    Everything else only borrows what its caller holds. The compiler would count each array of each call up
+    and down all the same, which takes two thirds of a backtest's time.
+    """
+    names = function.__code__.co_names
+    callees = (function.__globals__.get(name) for name in names)
+    return "np" in names or _gives_array(function) or any(map(_gives_array, callees))
+
+
+def _gives_array(function: Any) -> bool:
+    told = str(getattr(function, "__annotations__", {}).get("return", ""))
+    return any(name in told for name in ARRAYS)
+
+
+def _jit(njit: Callable[..., Any], function: FunctionType, *, is_counted: bool) -> Any:
+    """Put into whoever calls it: handing over some hundred numbers costs more than most of them compute."""
+    # Counting is said to each: what says nothing takes it from whoever calls it first.
+    options = {"forceinline": True, "_nrt": is_counted}
     try:
-        return njit(function, cache=True)
+        return njit(function, cache=True, **options)
     except RuntimeError:  # no folder that it may write to
-        return njit(function)
+        return njit(function, **options)
 
 
 def _functions(modules: Sequence[ModuleType]) -> dict[str, FunctionType]:
@@ -127,7 +150,7 @@ def _functions(modules: Sequence[ModuleType]) -> dict[str, FunctionType]:
 
 def version_of(modules: Sequence[ModuleType], called: str = "") -> str:
     """Tells which text of the modules, over which of those that they call."""
-    digest = hashlib.sha256(called.encode())
+    digest = hashlib.sha256(f"{RECIPE}{called}".encode())
     for module in modules:
         digest.update(_text(module).encode())
     return digest.hexdigest()[:12]

@@ -72,6 +72,25 @@ def walk_tick(
     return _later(rules, bet, walk, seconds, 0, True)
 
 
+def walk_leg(
+    rules: ExitRules,
+    bet: Bet,
+    walk: Walk,
+    targets: Prices,
+    target_lots: Lots,
+    to: float,
+    seconds: float,
+    liquidation: float = 0.0,
+) -> Walk:
+    """From the last price to another through everything between, `seconds` after it. Else as `walk_tick`."""
+    if walk.lots_left == 0:
+        return walk
+    if not _is_price(to):
+        return _later(rules, bet, walk, seconds, 0, False)
+    walk = _go(rules, bet, walk, targets, target_lots, to, liquidation)
+    return _later(rules, bet, walk, seconds, 0, True)
+
+
 def walk_bar(
     rules: ExitRules,
     bet: Bet,

@@ -123,9 +123,11 @@ class NotedMarket:
 
 
 class NotedPanel:
-    def __init__(self, panel: AdviserPanel, notes: Notes) -> None:
+    def __init__(self, panel: AdviserPanel, notes: Notes, own: frozenset[str]) -> None:
+        """`own`: names of the strategies from the owner's files."""
         self._panel = panel
         self._notes = notes
+        self._own = own
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,14 +140,15 @@ class NotedPanel:
         self._notes.hashes[BRIEF] = brief.hash
         answers: tuple[Opinion | Abstention, ...] = (*opinions, *abstentions)
         for answer in answers:
-            self._notes.answers.append(_answered(answer))
+            self._notes.answers.append(_answered(answer, is_own=answer.adviser in self._own))
             self._notes.hashes[f"{ANSWER}{answer.adviser}"] = hash_of(answer)
         return opinions, abstentions
 
 
-def _answered(answer: Opinion | Abstention) -> Answered:
+def _answered(answer: Opinion | Abstention, *, is_own: bool) -> Answered:
     if isinstance(answer, Opinion):
-        return Answered(answer.adviser, True, answer.call_id, answer.is_cached)
+        kept = answer if is_own else None
+        return Answered(answer.adviser, True, answer.call_id, answer.is_cached, opinion=kept)
     return Answered(answer.adviser, False, answer.call_id, abstention=answer)
 
 
@@ -178,10 +181,11 @@ class Recorder:
         self._code = circle.version
         self._has_screen = False
         self._has_moods = circle.moods is not None
+        own = frozenset(part.name for part in rules.strategies.parts if part.is_own)
         self.circle = replace(
             circle,
             market=NotedMarket(circle.market, self._notes),
-            panel=NotedPanel(circle.panel, self._notes),
+            panel=NotedPanel(circle.panel, self._notes, own),
             clock=NotedClock(circle.clock, self._notes),
             moods=None if circle.moods is None else NotedMoods(circle.moods, self._notes),
         )

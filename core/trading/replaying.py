@@ -2,7 +2,8 @@
 
 Laws:
 - Nothing is asked of anybody. What the tape does not hold ends the replay with its name.
-- Opinions are read again from the bodies in the journal, by the function that read them the first time.
+- Opinions are read again from the bodies in the journal, by the function that read them the first time; a
+  shipped strategy reads the same bars again.
 - Equal means: the hash of every result is the one recorded at the time.
 """
 
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from core import errors
 from core.advice.rules import judge
+from core.advice.strategy_voice import is_strategy
 from core.advice.verdict import RULES_NAME
 from core.codec import from_plain, from_text
 from core.errors import PerpilotError
@@ -304,22 +306,35 @@ class ReelPanel:
     async def ask(
         self, brief: Brief, heard: Heard | None = None
     ) -> tuple[tuple[Opinion, ...], tuple[Abstention, ...]]:
-        answers = [self._answer(answered, brief) for answered in self._material.tape.answers]
+        answers = [await self._answer(answered, brief) for answered in self._material.tape.answers]
         opinions = tuple(answer for answer in answers if isinstance(answer, Opinion))
         return opinions, tuple(answer for answer in answers if isinstance(answer, Abstention))
 
-    def _answer(self, answered: Answered, brief: Brief) -> Opinion | Abstention:
+    async def _answer(self, answered: Answered, brief: Brief) -> Opinion | Abstention:
         silence = answered.abstention
         if silence is not None and (answered.call_id is None or silence.why in FACTS_OF_THE_WORLD):
             return silence
         if answered.adviser == RULES_NAME:
             return judge(brief.features, trade_terms(self._rules.limits))
+        if is_strategy(answered.adviser):
+            return await self._strategy(answered, brief)
         if answered.call_id is None:
             raise OffTape(f"call of {answered.adviser}'s answer")
         call = self._material.calls.get(answered.call_id)
         if call is None:
             raise OffTape(f"call {answered.call_id} in the journal")
         return self._read_answer(call, brief, answered.is_cached)
+
+    async def _strategy(self, answered: Answered, brief: Brief) -> Opinion | Abstention:
+        """A shipped one says it again; what the owner's own said is a fact of the world."""
+        if answered.opinion is not None:
+            return answered.opinion
+        part = next((one for one in self._rules.strategies.parts if one.name == answered.adviser), None)
+        if part is None or part.is_own:
+            raise OffTape(f"opinion of {answered.adviser}")
+        from core.advice.strategy_adviser import adviser_of  # with the backtest's features: slow to import
+
+        return await adviser_of(part).ask(brief, 0.0)
 
 
 class Player:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.codec import from_text, to_text
-from core.opinion import Abstention, Purpose
+from core.opinion import Abstention, Opinion, Purpose
 from core.trading.chunks import packed, packed_once, unpacked
 
 TAPE_VERSION = 1
@@ -61,6 +61,8 @@ class Answered:
     is_cached: bool = False
     abstention: Abstention | None = None
     """As it was: that nobody answered is a fact of the world."""
+    opinion: Opinion | None = None
+    """As it was, of a strategy from the owner's file: his program is no part of this one."""
 
 
 @dataclass(frozen=True, slots=True)

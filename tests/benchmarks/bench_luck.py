@@ -37,6 +37,8 @@ from tests.core.backtest.markets import (
 from tests.core.builders import an_instrument
 
 SEEDS, RUNS = 100, 300
+FIRST_SEED = 1000
+"""The verdict's thresholds were chosen on seeds below 100; what is claimed is counted on others."""
 CALLED_LUCK, FOUND = 95, 80
 COINS = ("BTC", "ETH", "SOL", "BNB", "XRP", "DOGE", "ADA", "LINK")
 START, YEAR = datetime(2024, 6, 1, tzinfo=UTC), timedelta(days=365)
@@ -108,7 +110,7 @@ def bench_a_whole_report(tmp_path: Path) -> None:
 
 
 def _judged(case: Callable[[int], Case]) -> list[Judged]:
-    return [case(seed).judged(seed, RUNS) for seed in range(SEEDS)]
+    return [case(seed).judged(seed, RUNS) for seed in range(FIRST_SEED, FIRST_SEED + SEEDS)]
 
 
 def _luck_line(case: Callable[[int], Case], name: str = "") -> tuple[str, int]:

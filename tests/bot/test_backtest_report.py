@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot import charts_look as look
 from bot.backtest_report import pictures as drawn
 from bot.backtest_report.page import MOST_TRADES, page
 from bot.backtest_report.records import COLUMNS, csv_text, json_text, records
 from bot.backtest_report.words import table_text
 from bot.backtest_report.writing import LIST, PAGE, WHOLE, pictures, write_report
-from core.backtest.engine import run
+from core.backtest.engine import DAY_MS, run
 from core.backtest.engine_past import Past
 from core.backtest.judgement import Judged, judge
 from tests.core.backtest.markets import dice_alone
@@ -180,6 +181,43 @@ def test_the_table_ends_with_the_verdict_and_fits_a_terminal(judged: Judged) -> 
     assert max(map(len, lines)) <= 120
     for title in ("Result", "Against doing less", "Luck", "By symbol", "By side", "By exit"):
         assert title in lines
+
+
+def test_a_long_remark_is_wrapped_and_a_number_stays_with_its_percent_sign(judged: Judged) -> None:
+    words = ["rules are guessed: a taker pays 0.05 %"] * 12
+    remarked = replace(judged, run=replace(judged.run, remarks=(", ".join(words),)))
+
+    lines = table_text(remarked, "trend").splitlines()
+
+    assert max(map(len, lines)) <= 100
+    assert not [line for line in lines if line.strip().startswith("%")]
+    assert " ".join(" ".join(lines).split()).count("a taker pays 0.05 %") == 12
+
+
+def test_it_says_when_the_last_trade_ended_and_how_long_before_the_end(judged: Judged) -> None:
+    lines = [line.split() for line in table_text(judged, "trend").splitlines()]
+    end_ms = judged.past.parts[0].bars[-1, 0] + judged.past.bar_ms
+    days = round((end_ms - float(judged.run.trades["exit_ms"].max())) / DAY_MS)
+    last = next(words for words in lines if words[:2] == ["Last", "exit"])
+
+    assert last[2].startswith("2024-")
+    assert last[3:] == [f"{days}", "day" if days == 1 else "days", "before", "the", "end"]
+
+
+def test_a_month_that_only_rounding_moved_is_drawn_as_one_that_did_not_move() -> None:
+    moved, still = (drawn.months_png([(2026, 1, value)], "Months") for value in (-1e-17, 0.0))
+
+    assert moved == still
+    assert still != drawn.months_png([(2026, 1, -0.01)], "Months")
+
+
+def test_the_last_month_of_a_year_is_named_on_the_time_axis() -> None:
+    first, last = 1_738_368_000_000.0, 1_769_904_000_000.0  # 2025-02-01 to 2026-02-01
+    curve = np.array([[first, 100.0], [last, 110.0]])
+    upper, lower = drawn._two_axes(look.new_figure(), curve, curve)
+
+    assert [tick.get_text() for tick in lower.get_xticklabels()][-1] == "Jan 2026"
+    assert upper.get_xlim() == lower.get_xlim()
 
 
 def test_a_dozen_years_of_months_are_drawn() -> None:

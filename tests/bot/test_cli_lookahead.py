@@ -26,6 +26,54 @@ class Peek(Strategy):
         return Signals(sides(later > features.close, later < features.close))
 """
 
+OWN = """
+import numpy as np
+import pandas as pd
+from core.backtest.strategies import Signals, Strategy, sides
+
+SEEN = []
+
+class Own(Strategy):
+    def entries(self, features):
+        close, high, low = (pd.Series(each) for each in (features.close, features.high, features.low))
+        mean = close.rolling(20).mean()
+        stop = target = confidence = None
+        up, down = close > mean, close < mean
+        {plant}
+        first = np.asarray(up, dtype=bool) & ~np.roll(np.asarray(up, dtype=bool), 1)
+        first[:21] = False
+        other = np.asarray(down, dtype=bool)
+        return Signals(sides(first, first & other), stop, target, confidence)
+"""
+"""A crossing of an average, and one line in which something is planted."""
+LINE = "np.polyval(np.polyfit(np.arange(len(close)), close, 1), np.arange(len(close)))"
+CLIPPED = "np.clip({move}, 0.01, 0.2).fillna(0.05).to_numpy()"
+PLANTS = {
+    "shift": "up = close.shift(-1) > mean",
+    "two bars ahead": "up = high.shift(-2) > close * 1.005",
+    "centred window": "up = close > close.rolling(21, center=True).mean()",
+    "normalised over the whole series": "up = (close - close.mean()) / close.std() > 0.5",
+    "ranked over the whole series": "up = close.rank(pct=True) > 0.6",
+    "the last row": "up = (close > mean) & (close.iloc[-1] > close)",
+    "within the whole range": "up = (close > mean) & ((close - low.min()) / (high.max() - low.min()) > 0.3)",
+    "filled backwards": "up = close > close.where(np.arange(len(close)) % 5 == 0).bfill()",
+    "a line through all": f"up = close > {LINE}",
+    "the four hours it is in": "up = close.groupby(np.arange(len(close)) // 4).transform('last') > close",
+    "smoothed both ways": "up = close > close[::-1].ewm(span=9).mean()[::-1]",
+    "a stop under the next low": "stop = " + CLIPPED.format(move="1 - low.shift(-1) / close"),
+    "a stop above the next high": "stop = " + CLIPPED.format(move="high.shift(-1) / close - 1"),
+    "a target at the next high": "target = " + CLIPPED.format(move="high.shift(-1) / close - 1"),
+    "sure of what will win": "confidence = np.where(close.shift(-5) > close, 0.95, 0.8)",
+    "kept between calls": "SEEN.append(1); up = up & (len(SEEN) % 2 == 0)",
+    "dice": "up = up & (np.random.default_rng().random(len(close)) < 0.5)",
+}
+CLEAN = {
+    "nothing": "pass",
+    "a longer past": "up = close > close.shift(3).rolling(50).max()",
+    "an expanding mean": "up = (close - close.expanding().mean()) / close.expanding().std() > 0.5",
+    "a stop under the last low": "stop = " + CLIPPED.format(move="1 - low.rolling(5).min() / close"),
+}
+
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Path:
@@ -89,6 +137,30 @@ def test_a_look_ahead_is_named_for_each_symbol_and_ends_with_1(
     assert lines[0].startswith("LOOK-AHEAD BTC/USDT:USDT: side at bar ")
     assert lines[1].startswith("LOOK-AHEAD ETH/USDT:USDT: side at bar ")
     assert all("it knows 1 bar ahead" in line for line in lines)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_every_kind_of_planted_look_ahead_is_caught_in_a_file_of_ones_own(
+    shelf: Path, plant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = shelf / "own.py"
+    own.write_text(OWN.format(plant=PLANTS[plant]))
+
+    code = ended(shelf, "--strategy", f"{own}:Own", "--symbols", "BTC")
+
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 1 and len(lines) == 1
+    assert lines[0].startswith("LOOK-AHEAD BTC/USDT:USDT: ")
+
+
+@pytest.mark.parametrize("plant", CLEAN)
+def test_the_same_file_without_it_passes(shelf: Path, plant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    own = shelf / "own.py"
+    own.write_text(OWN.format(plant=CLEAN[plant]))
+
+    code = ended(shelf, "--strategy", f"{own}:Own", "--symbols", "BTC")
+
+    assert code == 0 and "no look-ahead found" in capsys.readouterr().out
 
 
 def test_a_clean_strategy_is_told_with_its_parameters_and_the_history_it_needs(

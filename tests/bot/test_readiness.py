@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -382,6 +383,44 @@ async def test_a_stricter_environment_and_back_is_one_raise() -> None:
         await (await bench.desk(MAX_LEVERAGE=leverage)).note_risk()
 
     assert await bench.raises() == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "raises"),
+    [
+        ("trend@1h", "trend(fast=12)@1h", 1),
+        ("none", "trend@1h", 1),
+        ("trend@1h", "none", 0),
+        ("trend@1h", "trend@1h", 0),
+    ],
+)
+async def test_another_strategy_with_a_say_is_a_raise(before: str, after: str, raises: int) -> None:
+    bench = await a_bench()
+    await (await bench.desk(DECIDER="ai", STRATEGIES=before)).note_risk()
+
+    await (await bench.desk(DECIDER="ai", STRATEGIES=after)).note_risk()
+
+    assert await bench.raises() == raises
+
+
+async def test_a_first_strategy_is_a_raise_where_what_was_noted_knows_of_none_yet() -> None:
+    bench = await a_bench()
+    await (await bench.desk(DECIDER="ai")).note_risk()
+    noted = json.loads(await bench.world.journal.load(f"risk:{PAPER}") or "")
+    del noted["STRATEGIES"]
+    await bench.world.journal.save(f"risk:{PAPER}", json.dumps(noted))
+
+    await (await bench.desk(DECIDER="ai", STRATEGIES="trend@1h")).note_risk()
+
+    assert await bench.raises() == 1
+
+
+async def test_another_strategy_without_a_say_is_no_raise() -> None:
+    bench = await a_bench()
+    for text in ("trend@1h", "breakout@1h"):
+        await (await bench.desk(STRATEGIES=text, STRATEGY_ROLE="shadow")).note_risk()
+
+    assert await bench.raises() == 0
 
 
 async def test_a_change_in_chat_is_seen_once() -> None:

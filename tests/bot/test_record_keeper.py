@@ -102,6 +102,18 @@ async def test_who_takes_part_no_longer_has_no_voice() -> None:
     assert [voice.adviser for voice in stage.keeper.standing().voices] == ["claude"]
 
 
+async def test_a_strategy_has_no_voice_whatever_it_stated_and_is_missed_by_nobody() -> None:
+    said = [one for one in long_record() if one.adviser == "gpt"]
+    stage = Stage([*long_record(), *(replace(one, adviser="strategy-trend@1h") for one in said)])
+    stage.roles["strategy-trend@1h"] = Role.VOTER
+
+    await stage.keeper.pass_once()
+
+    view = stage.keeper.view()
+    assert [voice.adviser for voice in view.standing.voices] == ["claude", "gpt"]
+    assert view.roles["strategy-trend@1h"] is Role.VOTER
+
+
 async def test_a_swapped_model_closes_the_second_gate_again() -> None:
     swapped = a_judgement(id="z", adviser="gpt", model="gpt-2", bar=BEGIN + timedelta(days=60))
     stage = Stage([*long_record(), swapped])

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from core.errors import AlreadyRunning
+from core.errors import AlreadyRunning, JournalError
 from core.journal import AiFigures, SettingChange
 from db.journal import SqlJournal
 from db.session import Database
@@ -85,6 +86,27 @@ async def test_the_newest_change_of_each_setting_counts_and_all_are_kept(
     assert await journal.setting_changes(PAPER) == (other, second)
     assert await journal.setting_changes("live") == (first,)
     assert len(await rows(database, "SELECT * FROM setting_changes")) == 4
+
+
+async def test_settings_and_the_text_beside_them_are_kept_together(journal: SqlJournal) -> None:
+    changes = [SettingChange(name, "5", "3", "telegram:7", NOW) for name in ("MAX_LEVERAGE", "TARGETS")]
+
+    await journal.record_settings(PAPER, changes, ("profile:paper", "how to go back"))
+
+    assert await journal.setting_changes(PAPER) == tuple(changes)
+    assert await journal.load("profile:paper") == "how to go back"
+
+
+async def test_where_one_setting_cannot_be_kept_none_is_nor_the_text(journal: SqlJournal) -> None:
+    good = SettingChange("MAX_LEVERAGE", "5", "3", "telegram:7", NOW)
+    bad = replace(good, name="TARGETS", new=None)  # type: ignore[arg-type]
+    await journal.save("profile:paper", "before")
+
+    with pytest.raises(JournalError):
+        await journal.record_settings(PAPER, [good, bad], ("profile:paper", "after"))
+
+    assert await journal.setting_changes(PAPER) == ()
+    assert await journal.load("profile:paper") == "before"
 
 
 async def test_a_minute_counts_once_per_task_and_day(journal: SqlJournal) -> None:

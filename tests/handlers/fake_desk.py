@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from bot.cards_models import Panel
 from core.adviser_views import CostsView, ModelsView, ReplayView
+from core.backtest_views import BacktestStep, BacktestView, BacktestWish, ComparisonView
 from core.desk import (
     Analysis,
     Bar,
@@ -50,6 +51,7 @@ from core.market import Candles
 from core.notice import Notice
 from core.opinion import Abstention, Opinion
 from core.plan import Plan
+from core.profile_views import ProfileRow, ProfileView
 from core.trade import ClosedTrade
 from tests.handlers import samples
 
@@ -97,6 +99,9 @@ class FakeDesk:
         self.models_view = ModelsView()
         self.replayed: ReplayView | None = None
         self.replays: tuple[str, ...] = ()
+        self.backtest_run = ""
+        self.backtest_stop = asyncio.Event()
+        self.backtests_ended = 0
         self.refusal: Tap | None = None
         """What every change answers instead of being done."""
 
@@ -268,10 +273,50 @@ class FakeDesk:
         if not text.isdigit() or int(text) > 10:
             refusal = f"{name} must be 1 to 10, not {text[:20]}."
             return ProposedChange(name, "5", text, "", raises_risk=False, refusal=refusal)
-        return ProposedChange(name, "5", text, "Worst case 2.00 → 1.20 USDT", raises_risk=int(text) > 5)
+        effect, is_played = "Worst case 2.00 → 1.20 USDT", name == "MAX_LEVERAGE"
+        return ProposedChange(name, "5", text, effect, raises_risk=int(text) > 5, is_played=is_played)
 
     async def change_setting(self, name: str, text: str, by: str) -> Tap:
         return self._did("setting", name, text, by)
+
+    async def backtest(self, wish: BacktestWish, told: Callable[[BacktestStep], None]) -> BacktestView | None:
+        self._did("backtest", wish.symbol, wish.days, wish.strategy)
+        return None if await self._stopped(wish.run, told) else samples.backtest_view(PNG)
+
+    async def what_if(
+        self, name: str, text: str, run: str, told: Callable[[BacktestStep], None]
+    ) -> ComparisonView | None:
+        self._did("what_if", name, text)
+        return None if await self._stopped(run, told) else samples.comparison_view(PNG, new_value=text)
+
+    def stop_backtest(self, run: str) -> bool:
+        is_it = run == self.backtest_run
+        if is_it:
+            self.backtest_stop.set()
+        return is_it
+
+    async def _stopped(self, run: str, told: Callable[[BacktestStep], None]) -> bool:
+        """Plays for `pace_s`; True when it was stopped before."""
+        self.backtest_run = run
+        self.backtest_stop.clear()
+        told(BacktestStep("random runs", 250, 1_000))
+        try:
+            await asyncio.wait_for(self.backtest_stop.wait(), self.pace_s)
+        except TimeoutError:
+            return False
+        finally:
+            self.backtest_run = ""
+            self.backtests_ended += 1
+        return True
+
+    async def profiles(self) -> tuple[ProfileRow, ...]:
+        return samples.profile_rows()
+
+    async def profile(self, name: str) -> ProfileView:
+        return samples.profile_view(name)
+
+    async def adopt_profile(self, name: str, mark: str, by: str) -> Tap:
+        return self._did("adopt_profile", name, mark, by)
 
     async def doctor(self) -> tuple[DoctorLine, ...]:
         await asyncio.sleep(self.pace_s)

@@ -9,6 +9,15 @@ from decimal import Decimal
 import numpy as np
 
 from core.adviser_views import CostsView
+from core.backtest_views import (
+    BacktestView,
+    ComparisonView,
+    Difference,
+    Played,
+    Playground,
+    RandomRuns,
+    Slice,
+)
 from core.codec import to_plain
 from core.desk import (
     Analysis,
@@ -22,6 +31,7 @@ from core.desk import (
     Period,
     PeriodView,
     PositionView,
+    ProposedChange,
     ReadinessItem,
     ReadinessView,
     RiskView,
@@ -32,6 +42,7 @@ from core.desk import (
     VersionView,
     WeekFigures,
 )
+from core.errors import PerpilotError
 from core.journal import AiFigures, Approval, BreakerEvent, DecisionRecord, EquityPoint, Mode, ScanRecord
 from core.market import Candles, Regime, Side
 from core.opinion import (
@@ -50,6 +61,7 @@ from core.opinion import (
 from core.performance import performance
 from core.performance_groups import groups
 from core.plan import Decision, Origin, Plan, Reason, Refused, ScoreTerms, Target
+from core.profile_views import Evidence, ProfileRow, ProfileView
 from core.spending import DecisionCosts, Spending
 from core.trade import ClosedTrade, ExitReason, Position, Trade, Want
 
@@ -464,3 +476,104 @@ def position() -> Position:
         liquidation=Decimal("45200"),
         opened_at=NOW,
     )
+
+
+def profile_rows() -> tuple[ProfileRow, ...]:
+    return (
+        ProfileRow("calm", "trend 1h, 2026-10-01: it does not hold out of sample", is_usable=True),
+        ProfileRow("torn", "data/profiles/torn.json is no JSON", is_usable=False),
+    )
+
+
+def profile_view(name: str) -> ProfileView:
+    """`calm` can be adopted, `wild` is refused."""
+    if name not in ("calm", "wild"):
+        raise PerpilotError(f"there is no profile {name} in data/profiles")
+    changes = (
+        ProposedChange("MAX_LEVERAGE", "5", "3", "the worst case stays the same", raises_risk=False),
+        ProposedChange("STRATEGIES", "unset", "trend(fast=12)@1h:1", "one voice", raises_risk=True),
+    )
+    evidence = Evidence(
+        made_at="2026-10-01T12:00:00+00:00",
+        strategy="trend(fast=12)",
+        timeframe="1h",
+        symbols=("BTC/USDT:USDT", "ETH/USDT:USDT"),
+        tried="1,200",
+        verdict="what was found in sample does not hold out of sample",
+        figures=(("net", "312.5", "-40.2"), ("sharpe", "2.1", "n/a")),
+    )
+    refusals = ("RISK_PER_TRADE=2 must be between 0.0001 and 0.5",) if name == "wild" else ()
+    return ProfileView(name, evidence, changes, ("MIN_STOP is 0.05 already",), refusals, "none", True, "ab12")
+
+
+def playground(**fields: object) -> Playground:
+    over = Playground(
+        strategy="trend(fast=20, slow=50)",
+        symbols=(BTC,),
+        timeframe="1h",
+        start=NOW - timedelta(days=90),
+        end=NOW,
+        bars=2_160,
+        remarks=("Not played: red flags and advisers.",),
+    )
+    return replace(over, **fields)
+
+
+def played(**fields: object) -> Played:
+    numbers = Played(
+        capital=1000.0,
+        final=991.55,
+        return_share=-0.00845,
+        trades=9,
+        wins=1,
+        losses=8,
+        win_rate=1 / 9,
+        win_rate_interval=(0.03, 0.31),
+        expectancy_r=-0.12,
+        expectancy_interval=(-0.34, 0.09),
+        profit_factor=0.68,
+        sharpe=-0.75,
+        days=91,
+        max_drawdown=0.0187,
+        worst_day=-0.0091,
+        fees=2.39,
+        funding=0.42,
+        exposure=0.167,
+        risk_taken=0.0148,
+        ambiguous=0,
+        liquidations=0,
+        refused=(("cooling down", 5),),
+        sides=(Slice("long", 9, 1, -8.45),),
+        exits=(Slice("signal", 8, 0, -26.16), Slice("time", 1, 1, 17.71)),
+    )
+    return replace(numbers, **fields)
+
+
+def backtest_view(picture: bytes | None = None, **fields: object) -> BacktestView:
+    view = BacktestView(
+        over=playground(),
+        played=played(),
+        hold_return=0.4764,
+        hold_drawdown=0.072,
+        random=RandomRuns(1_000, -0.0446, -0.0154, 0.0193, 0.377, 0.62),
+        headline="Too few trades to tell from luck: 9 trades, at least 30 are needed.",
+        because=("It made -0.8%.",),
+        cautions=("Only 91 days.",),
+        picture=picture,
+    )
+    return replace(view, **fields)
+
+
+def comparison_view(picture: bytes | None = None, **fields: object) -> ComparisonView:
+    view = ComparisonView(
+        name="MAX_LEVERAGE",
+        old_value="5",
+        new_value="3",
+        over=playground(),
+        old=played(),
+        new=played(return_share=0.01, final=1010.0, trades=8),
+        is_same=False,
+        difference=Difference(0.01845, (-0.03, 0.06), 91, is_plain=False),
+        picture=picture,
+    )
+    return replace(view, **fields)

@@ -11,7 +11,7 @@ from handlers.commands import COMMANDS, menu, sections, viewer_may
 ASKED_FOR = (
     "start help status metrics positions analyze scan why config mode pause resume close closeall panic "
     "history daily weekly monthly export note breakers long short doctor version chart stopbot startbot "
-    "stop risk readiness golive orders balance sync models costs replay"
+    "stop risk readiness golive orders balance sync models costs replay backtest"
 )
 
 

@@ -84,7 +84,7 @@ async def download(pages: Pages, folder: Path, wanted: Wanted, clock: Clock, tel
 
     Raises what `Pages` and `KeptSeries` raise once the patience is over; what was fetched is kept.
     """
-    patience = _Patience(clock, tell)
+    patience = Patience(clock, tell)
     await patience.of(pages.exchange_id, pages.open)
     for symbol in wanted.symbols:
         pages.require(symbol)
@@ -98,7 +98,7 @@ async def download(pages: Pages, folder: Path, wanted: Wanted, clock: Clock, tel
     return outcomes
 
 
-class _Patience:
+class Patience:
     """Asks again while that may help."""
 
     def __init__(self, clock: Clock, tell: Tell) -> None:
@@ -137,7 +137,7 @@ class _Run:
         symbol: str,
         timeframe: str,
         clock: Clock,
-        patience: _Patience,
+        patience: Patience,
         tell: Tell,
     ) -> None:
         self._pages, self._series = pages, series

@@ -19,6 +19,8 @@ from core.backtest.history import BadHistory
 from core.market import TIMEFRAMES, canonical_symbol, coin
 
 MOST_FILES: Final = 200_000
+INSTRUMENTS: Final = "instruments"
+"""Folder of the trading rules, beside `candles`."""
 _FRAME: Final = "|".join(TIMEFRAMES)
 _ENDINGS: Final = r"(?:csv|csv\.gz|feather|parquet|zip)"
 _OURS: Final = re.compile(rf"([0-9A-Z]+)-({_FRAME}|funding)(?:-\d{{8}})?\.{_ENDINGS}")
@@ -115,6 +117,13 @@ def _place(path: Path, root: Path) -> Path:
     while place != root and (place.name in _INNER or _A_SYMBOL.fullmatch(place.name)):
         place = place.parent
     return place
+
+
+def instrument_path(folder: Path, place: Path, symbol: str) -> Path:
+    """Where the symbol's trading rules are kept: beside the candles of `place` that `folder` led to."""
+    match = _KIND_PLACE.fullmatch(folder.name)
+    suffix = (match[1] or "") if match is not None else ""
+    return place / f"{INSTRUMENTS}{suffix}" / f"{file_stem(symbol)}.json"
 
 
 def file_stem(symbol: str) -> str:

@@ -39,7 +39,8 @@ _WEIGHTS: Final = {"binanceusdm": 5, "okx": 2}
 class Pages:
     """`open` before use, `close` after. Raises `Unknown`, `Throttled`, `NotAllowed` or `UnknownSymbol`."""
 
-    def __init__(self, access: Access, clock: Clock) -> None:
+    def __init__(self, access: Access, clock: Clock, budget: WeightBudget | None = None) -> None:
+        """`budget` None: one of its own, for nobody else asks this venue from here."""
         rule = (
             BINANCE_RULE if access.exchange_id == "binanceusdm" else RULES.get(access.exchange_id, OTHER_RULE)
         )
@@ -47,7 +48,7 @@ class Pages:
         self._access = access
         self._clock = clock
         self._time = VenueTime(clock)
-        self._budget = WeightBudget(
+        self._budget = budget or WeightBudget(
             clock,
             limit=rule.limit,
             window_s=rule.window_s,

@@ -45,11 +45,13 @@ def read_history(
     *,
     allow_gaps: bool = False,
     use_cache: bool = True,
+    now: datetime | None = None,
 ) -> History:
     """Bars that open from `since` on and before `until`; None: from the first, to the last there is.
 
     `folder` is searched in depth: ours, freqtrade's and Binance's public archive are known by their names.
-    Mark prices may come in another timeframe, see `History.mark_timeframe`. Raises `BadHistory`.
+    Mark prices may come in another timeframe, see `History.mark_timeframe`. A bar that is not over at `now`
+    is no past; None: nothing is said about that. Raises `BadHistory`.
     """
     if timeframe not in TIMEFRAMES:
         raise BadHistory(f"{timeframe!r} is no timeframe: {', '.join(TIMEFRAMES)}")
@@ -58,11 +60,17 @@ def read_history(
     except ValueError as error:
         raise BadHistory(str(error)) from error
     shelf = _Shelf(folder, stem, use_cache)
-    return _history(shelf, symbol, timeframe, _ms(since), _ms(until), allow_gaps)
+    return _history(shelf, symbol, timeframe, _ms(since), _ms(until), _ms(now), allow_gaps)
 
 
 def _history(
-    shelf: _Shelf, symbol: str, timeframe: str, since: int | None, until: int | None, allow_gaps: bool
+    shelf: _Shelf,
+    symbol: str,
+    timeframe: str,
+    since: int | None,
+    until: int | None,
+    now: int | None,
+    allow_gaps: bool,
 ) -> History:
     files = shelf.candle_files(timeframe)
     whole = shelf.table(files, Kind.CANDLES, timeframe)
@@ -73,6 +81,8 @@ def _history(
     gaps = (*_edges(bars, since, until, length), *gaps_in(bars[:, 0], length))
     if gaps and not allow_gaps:
         raise _gap_error(files, timeframe, whole, gaps)
+    if now is not None and bars[-1, 0] + length > now:
+        raise _future_error(files, timeframe, bars, now)
     period = int(bars[0, 0]), int(bars[-1, 0]) + length
     place = files[0].place
     mark, mark_timeframe = shelf.mark(place, timeframe, period)
@@ -82,6 +92,11 @@ def _history(
         tuple(sorted(gaps, key=lambda gap: gap.from_ms)),
         (*_mark_remarks(mark, mark_timeframe, period), *_funding_remarks(funding, period)),
     )  # fmt: skip
+
+
+def place_of(folder: Path, symbol: str, timeframe: str) -> Path:
+    """The exchange's folder in which `read_history` finds the symbol's candles. Raises `BadHistory`."""
+    return _Shelf(folder, file_stem(symbol), use_cache=False).candle_files(timeframe)[0].place
 
 
 class _Shelf:
@@ -213,6 +228,12 @@ def _gap_error(files: Sequence[Found], timeframe: str, whole: Floats, gaps: Sequ
         source, row = _row_of(files, timeframe, whole[at, 0])
         where = f"before row {row}"
     return source.bad(f"{gap} {verb} missing {where}{more}")
+
+
+def _future_error(files: Sequence[Found], timeframe: str, bars: Floats, now: int) -> BadHistory:
+    first = bars[int(np.searchsorted(bars[:, 0], now - TIMEFRAMES[timeframe], side="right")), 0]
+    source, row = _row_of(files, timeframe, first)
+    return source.bad(f"row {row} ({stamp(first)}) is not over yet: it is {stamp(now)}")
 
 
 def _row_of(files: Sequence[Found], timeframe: str, at_ms: float) -> tuple[Source, int]:

@@ -33,7 +33,7 @@ MOST_BYTES: Final = 1 << 30
 """Of one file, packed or unpacked: twenty years of minutes are 0.6 GiB of text."""
 SHOWN: Final = 20
 """Characters of a bad value that are repeated."""
-MICROSECONDS_FROM: Final = 1e15
+MICROSECONDS_FROM, NANOSECONDS_FROM = 1e15, 1e17
 
 
 class Kind(StrEnum):
@@ -89,7 +89,7 @@ def table_of(source: Source) -> Floats:
 def _in_milliseconds(kind: Kind, rows: Floats) -> Floats:
     """Binance's archive counts in microseconds since 2025 in part; one file never mixes them."""
     stamps = rows[:, 0]
-    if (stamps >= MICROSECONDS_FROM).all():
+    if ((stamps >= MICROSECONDS_FROM) & (stamps < NANOSECONDS_FROM)).all():
         stamps[:] = np.floor(stamps / 1000)
     if kind is Kind.FUNDING:
         stamps[:] = settled_at(stamps)
@@ -148,6 +148,8 @@ def _bounded(source: Source, read: Callable[[int], bytes]) -> bytes:
 
 def _from_text(source: Source, content: bytes) -> Floats:
     content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").rstrip(b"\n")
+    if not content.strip():
+        raise source.bad("holds no rows")
     header, _, below = content.partition(b"\n")
     cells = [cell.decode("utf-8", "replace").strip() for cell in header.split(b",")]
     if _is_number(header.split(b",")[0]):

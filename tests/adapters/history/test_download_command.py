@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +21,7 @@ from bot.demo.exchange_faults import Failure
 from bot.demo.instruments import LISTED
 from bot.demo.market import SeededMarket
 from core.adapters.history.downloading import Outcome, Progress
+from core.adapters.history.instruments import instruments_of
 from core.adapters.history.reading import read_history
 from core.backtest.history import Gap
 
@@ -100,6 +102,9 @@ async def test_a_killed_download_leaves_a_whole_file_and_the_same_command_goes_o
         tmp_path, "BTC", "1m", datetime(2026, 5, 2, tzinfo=UTC), datetime(2026, 5, 4, 11, tzinfo=UTC)
     )
     assert len(history.bars) == 3_540
+    rules = instruments_of([history], tmp_path)
+    assert "BTCUSDT instrument: tick 0.1, lot 0.001, from 0.001 and " in said.decode()
+    assert rules.instruments[0].tick == Decimal("0.1") and "Binance tells its own only" in rules.remarks[0]
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -27,6 +27,7 @@ from core.opinion import (
     Silence,
     Stance,
 )
+from core.strategy_use import NO_STRATEGIES, Strategies, StrategyPart, StrategyRole
 from tests.core.advice.pictures import TERMS, candles, features, opinion
 from tests.core.advice.test_panel import HandClock
 
@@ -63,11 +64,12 @@ async def ask(
     purpose: Purpose = Purpose.ENTRY,
     roles: Mapping[str, Role] | None = None,
     decider: Decider = Decider.AI,
+    strategies: Strategies = NO_STRATEGIES,
 ) -> tuple[list[str], Panel]:
     """Who was asked, in this order, and what came of it."""
     asked: list[str] = []
     advisers = [Says(name, what, asked) for name, what in said.items()]
-    ways = Ways(decider, roles or {})
+    ways = Ways(decider, roles or {}, strategies)
     panel = StagedPanel(advisers, HandClock(), 100, COSTS | {RULES_NAME: FREE}, lambda: ways)
     opinions, abstentions = await panel.ask(replace(BRIEF, purpose=purpose))
     assert {a.adviser for a in (*opinions, *abstentions)} == set(said)
@@ -112,6 +114,44 @@ async def test_dear_ones_are_asked_where_no_cheap_one_answers() -> None:
     asked, _ = await ask({"haiku": "silent", "grok": "long", "sonnet": "long"})
 
     assert asked == ["haiku", "grok", "sonnet"]
+
+
+TREND = "strategy-trend@1h"
+
+
+def use(role: StrategyRole = StrategyRole.ADVISER) -> Strategies:
+    return Strategies(role, (StrategyPart(TREND, "trend", (), "1h", Decimal(1)),))
+
+
+async def test_a_strategy_that_holds_spares_no_model_its_question() -> None:
+    """It holds at nearly every close: only what models say may end the asking of models."""
+    asked, _ = await ask({"sonnet": "long", "grok": "long", TREND: "hold"}, strategies=use())
+
+    assert asked == [TREND, "grok", "sonnet"]
+
+
+async def test_a_strategy_is_no_second_voter_of_the_first_round() -> None:
+    said = {"haiku": "long", "luna": "long", "flash": "long", TREND: "long"}
+
+    asked, panel = await ask(said, strategies=use())
+
+    assert asked == [TREND, "haiku", "luna", "flash"]
+    assert not unneeded(panel)
+
+
+async def test_strategies_alone_are_asked_and_models_are_only_recorded() -> None:
+    said = {"haiku": "long", "grok": "long", TREND: "hold"}
+
+    asked, panel = await ask(said, decider=Decider.RULES, strategies=use(StrategyRole.ALONE))
+
+    assert asked == [TREND, "haiku"]
+    assert unneeded(panel) == {"grok"}
+
+
+async def test_strategies_are_asked_about_an_open_trade() -> None:
+    asked, _ = await ask({"haiku": "short", TREND: "short"}, Purpose.EXIT, strategies=use())
+
+    assert asked == [TREND, "haiku"]
 
 
 async def test_a_person_who_looks_hears_everybody() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.advice.strategy_adviser import Allotment, StrategiesAlone, StrategyAdviser, netted
+from core.advice.strategy_adviser import Allotment, Late, StrategiesAlone, StrategyAdviser
+from core.advice.strategy_voice import netted
 from core.advice.verdict import RULES_NAME, agree
 from core.backtest.features import Features as Arrays
 from core.backtest.shipped import SHIPPED, Trend
@@ -103,6 +104,38 @@ async def test_distances_without_an_hourly_range_to_tell_them_in_are_a_hold() ->
 
     assert said.stance is Stance.HOLD
     assert "ATR" in said.reasons[0]
+
+
+@pytest.mark.parametrize("bars", [0, -5, 2.5, True, "12", 10**9])
+async def test_a_strategy_that_expects_a_time_that_is_none_abstains(bars: Any) -> None:
+    """A negative one would make funding a gain and the size larger."""
+    hasty = type("Hasty", (Saying,), {"hold_bars": bars, "__annotations__": {}})()
+
+    answer = await StrategyAdviser(hasty).ask(a_brief(), DEADLINE_S)
+
+    assert isinstance(answer, Abstention)
+    assert answer.why is Silence.FAILED
+    assert "hold_bars must be" in answer.detail
+
+
+async def test_a_strategy_that_is_late_abstains_as_late() -> None:
+    async def late(work: object) -> None:
+        raise Late("it was not ready within 5 s")
+
+    answer = await StrategyAdviser(Saying(), compute=late).ask(a_brief(), DEADLINE_S)
+
+    assert isinstance(answer, Abstention)
+    assert (answer.why, answer.detail) == (Silence.DEADLINE, "it was not ready within 5 s")
+
+
+async def test_a_strategy_that_ends_without_a_result_abstains() -> None:
+    async def lost(work: object) -> None:
+        return None
+
+    answer = await StrategyAdviser(Saying(), compute=lost).ask(a_brief(), DEADLINE_S)
+
+    assert isinstance(answer, Abstention)
+    assert answer.why is Silence.FAILED
 
 
 async def test_a_timeframe_that_no_scan_reads_is_refused() -> None:
@@ -269,16 +302,6 @@ async def test_in_the_place_of_the_rules_they_decide_and_are_not_called_ai() -> 
     verdict = agree(Panel((said,)), Flags(), Decider.RULES)
 
     assert (verdict.stance, verdict.decider) == (Stance.SHORT, Decider.RULES)
-
-
-async def test_beside_models_a_strategy_is_one_voice_of_several() -> None:
-    said = await heard(Saying())
-
-    alone_heard = agree(Panel((said,)), Flags(), Decider.AI)
-    together = agree(Panel((said, opinion("model", "long"))), Flags(), Decider.AI)
-
-    assert alone_heard.is_single
-    assert together.stance is Stance.LONG
 
 
 async def test_parameters_are_told_so_that_a_record_can_tell_them_apart() -> None:

@@ -12,7 +12,7 @@ from core.backtest.engine_past import Past, past_of
 from core.backtest.features import Features, crossed_above
 from core.backtest.judgement import Judged, Search, judge
 from core.backtest.verdict_words import Ruling
-from core.risk.limits import Limits
+from core.risk.limits import BreakerLimits, Limits
 from core.trading.exits import ExitRules
 from tests.core.backtest.worlds import HOUR_MS, START_MS, a_history
 from tests.core.builders import an_instrument
@@ -63,8 +63,9 @@ def free(**fields: object) -> Setup:
         orange_drawdown=Decimal(1),
         yellow_drawdown=Decimal(1),
         risk_per_trade=Decimal("0.01"),
+        breakers=BreakerLimits(rolling_loss=Decimal(1)),
     )
-    return replace(Setup(limits=limits), **fields)  # type: ignore[arg-type]
+    return replace(Setup(limits=limits, half_spread=0.0), **fields)  # type: ignore[arg-type]
 
 
 def past_from(markets: list[np.ndarray], fee: str = "0") -> Past:

@@ -12,6 +12,7 @@ from core.backtest.engine import Run, Setup, Signals, run
 from core.backtest.engine_past import past_of
 from core.backtest.engine_words import REASONS
 from core.market import Instrument, Tier
+from core.risk.limits import BreakerLimits
 from tests.core.backtest.worlds import (
     CALM,
     HOUR_MS,
@@ -266,7 +267,7 @@ def test_a_stake_that_is_not_in_the_account_is_not_taken() -> None:
     found = run(past, [said(6, b0=1)] * 3, a_stake(is_shared=True, capital=250.0))
 
     assert len(found.trades) == 2
-    assert found.refused["size"] == 1
+    assert found.refused["margin"] == 1
 
 
 def test_a_day_that_lost_too_much_ends_at_midnight() -> None:
@@ -275,7 +276,11 @@ def test_a_day_that_lost_too_much_ends_at_midnight() -> None:
     setup = a_stake(
         is_shared=True,
         capital=120.0,
-        limits=free_limits(daily_loss=Decimal("0.1"), orange_drawdown=Decimal(1)),
+        limits=free_limits(
+            daily_loss=Decimal("0.1"),
+            orange_drawdown=Decimal(1),
+            breakers=BreakerLimits(rolling_loss=Decimal(1)),
+        ),
     )
 
     found = run(past_of([a_history(bars)], [a_free_instrument()]), [said(30, b0=1, b5=1, b24=1)], setup)

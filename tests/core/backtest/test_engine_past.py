@@ -86,10 +86,21 @@ def test_marks_too_coarse_to_be_placed_are_not_used_and_said() -> None:
     past = past_of([history], [an_instrument()])
 
     assert len(past.joined.mark) == 0
-    assert past.parts[0].remarks == (
-        "SOL/USDT:USDT: mark prices of 4h are too coarse for liquidations, "
-        "the traded price stands in for them",
+    assert past.remarks == (
+        "SOL: mark prices of 4h are too coarse for liquidations, the traded price stands in for them",
     )
+
+
+def test_what_several_histories_leave_open_is_remarked_once_and_notes_come_last() -> None:
+    open_ones = ("no mark prices", "no funding")
+    histories = [
+        a_history(BARS, "BTC/USDT:USDT", remarks=open_ones),
+        a_history(BARS, "SOL/USDT:USDT", remarks=open_ones[:1]),
+    ]
+
+    past = past_of(histories, [an_instrument(), an_instrument()], notes=["rules are guessed"])
+
+    assert past.remarks == ("BTC, SOL: no mark prices", "BTC: no funding", "rules are guessed")
 
 
 def test_bars_that_cannot_be_written_are_copied_and_stay_as_they_are() -> None:

@@ -111,7 +111,8 @@ def test_time_in_the_market_is_not_counted_twice(past: Past) -> None:
 
 def test_groups_hold_every_trade_once(past: Past) -> None:
     trades = [
-        a_trade(b, b, float(b - 3), b / 10, symbol=b % 2, side=(-1) ** b, reason=b % 9 + 1) for b in range(20)
+        a_trade(b, b, float(b - 3), b / 10, symbol=b % 2, side=(-1) ** b, reason=b % 10 + 1)
+        for b in range(20)
     ]
 
     found = measured(a_run(*trades), past, 1000.0)

@@ -71,11 +71,16 @@ def test_a_size_by_risk_is_that_of_the_plan_that_is_drawn(
     assert isinstance(plan, Plan)
     terms = terms_of(Setup(limits=limits, leverage=leverage), 1)
     most = float(equity * limits.risk_per_trade * plan.size_share)
-    asked = (side.sign, float(price), float(plan.stop), most, float(equity), float(available))
+    prices = (float(price), float(plan.stop), float(price))
     lots, used = fitted(
         terms,
         *of(instrument),
-        *asked,
+        side.sign,
+        prices,
+        most,
+        float(equity),
+        float(available),
+        leverage,
         float(funding_cost(idea, limits)),
     )
     if plan.quantity >= live.smallest_quantity(instrument, price):
@@ -132,6 +137,8 @@ def test_a_stake_is_that_much_margin_in_whole_lots_the_venue_takes(
 
 @pytest.mark.parametrize("most", [0.0, -5.0, float("nan")])
 def test_nothing_to_lose_is_no_size(most: float) -> None:
-    lots, _ = fitted(terms_of(Setup(), 1), *of(an_instrument()), 1, 100.0, 95.0, most, 1000.0, 1000.0)
+    lots, _ = fitted(
+        terms_of(Setup(), 1), *of(an_instrument()), 1, (100.0, 95.0, 100.0), most, 1000.0, 1000.0, 3
+    )
 
     assert lots == 0

@@ -10,12 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.backtest.engine import run
+from core.backtest.engine import Setup, run
 from core.backtest.engine_past import past_of
 from core.backtest.shipped import SHIPPED, EmaCross, MeanReversion, Random, Trend
 from core.backtest.strategies import BadStrategy, Features, Signals, Strategy, real, signals_of, whole
 from tests.benchmarks import bench_backtest
+from tests.core.backtest.markets import a_market
 from tests.core.backtest.worlds import a_free_instrument, a_history, a_stake, bars_of
+from tests.core.builders import an_instrument
 from tests.core.trading.exit_paths import recorded
 
 SYMBOL = "SOL/USDT:USDT"
@@ -216,6 +218,19 @@ def test_a_shipped_strategy_enters_both_sides_on_real_candles_and_is_followed(na
 
     assert {1, -1} <= set(np.unique(found.side).tolist())
     assert {1, -1} == set(np.unique(trades["side"]).tolist())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_as_it_comes_its_ideas_pay_enough_for_the_rules(name: str) -> None:
+    dice = np.random.default_rng(3)
+    market = a_market(dice, 6000)
+    market[:, 5] = dice.lognormal(0.0, 1.0, len(market))
+    said = signals_of(SHIPPED[name](), SYMBOL, Features(market, is_plain=True))
+
+    found = run(past_of([a_history(market)], [an_instrument()]), [said], Setup(is_plain=True))
+
+    assert len(found.trades) > 5
+    assert found.refused["reward_risk"] == 0
 
 
 @pytest.mark.parametrize("name", ["trend", "mean_reversion", "breakout", "ema_cross"])

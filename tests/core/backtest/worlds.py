@@ -11,7 +11,7 @@ import numpy as np
 from core.backtest.engine import Setup, Signals
 from core.backtest.history import History
 from core.market import Instrument
-from core.risk.limits import Limits
+from core.risk.limits import BreakerLimits, Limits
 from core.trading.exits import ExitRules
 from tests.core.builders import an_instrument
 
@@ -57,14 +57,19 @@ def said(count: int, **at: int) -> Signals:
 def free_limits(**fields: Any) -> Limits:
     """Without costs of the market, cooldown or any rule but the stop and the target."""
     made = Limits(
-        slippage=Decimal(0), cooldown_s=0.0, min_stop=Decimal("0.01"), exits=CALM, max_open_positions=99
+        slippage=Decimal(0),
+        cooldown_s=0.0,
+        min_stop=Decimal("0.01"),
+        exits=CALM,
+        max_open_positions=99,
+        min_reward_risk=Decimal(0),
     )
     return replace(made, **fields)
 
 
 def a_stake(**fields: Any) -> Setup:
     """100 USDT of margin, thrice levered, stop 5 %, target 10 %, nothing shared."""
-    made = Setup(limits=free_limits(), stake=100.0, leverage=3, target=0.10, is_shared=False)
+    made = Setup(limits=free_limits(), stake=100.0, leverage=3, target=0.10, is_shared=False, half_spread=0.0)
     return replace(made, **fields)
 
 
@@ -121,5 +126,13 @@ def _random_setup(dice: np.random.Generator) -> Setup:
         orange_drawdown=Decimal(str(dice.choice([0.04, 0.9]))),
         yellow_drawdown=Decimal(str(dice.choice([0.02, 0.8]))),
         slippage=Decimal(str(dice.choice([0.0, 0.0005]))),
+        min_reward_risk=Decimal(str(dice.choice([0.0, 1.5]))),
+        breakers=BreakerLimits(rolling_loss=Decimal(1), policies=()),
     )
-    return Setup(limits=limits, leverage=int(dice.integers(1, 6)), capital=float(dice.choice([60.0, 1000.0])))
+    return Setup(
+        limits=limits,
+        leverage=int(dice.integers(1, 6)),
+        capital=float(dice.choice([60.0, 1000.0])),
+        half_spread=float(dice.choice([0.0, 0.00005, 0.001])),
+        fill_slippage=(None, 0.0002)[int(dice.integers(0, 2))],
+    )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.market import Side
-from core.opinion import Features, Verdict
+from core.opinion import Decider, Features, Verdict
 from core.plan import Cleared, Origin, Plan, Reason, Refused, Target
 from core.risk.checks import examine
 from core.risk.planning import at_price, draw, repriced, resized
@@ -510,3 +510,60 @@ def test_what_is_no_sane_number_is_drawn_without_raising_and_refused(field: str,
 def assert_holds_the_caps(plan: Plan) -> None:
     assert not plan.loss_at_stop > 100
     assert plan.leverage <= 5
+
+
+# ---------------------------------------------------------------- strategies
+
+
+def test_beside_models_a_strategy_moves_neither_stop_nor_targets_nor_horizon() -> None:
+    models = said(Side.LONG, 5.0, 6.0, ratio=1.2)
+    strategy = an_opinion("strategy-trend@1h", stop_atr=0.5, target_atr=500.0, horizon_bars=9_000)
+    together = replace(models, opinions=(*models.opinions, strategy))
+
+    found = plan_of(drawn(verdict=together))
+
+    expected = plan_of(drawn(verdict=models))
+    assert (found.stop, found.targets, found.funding_cost) == (
+        expected.stop,
+        expected.targets,
+        expected.funding_cost,
+    )
+    assert found.reward_risk == expected.reward_risk < some_limits().min_reward_risk
+
+
+def test_strategies_that_decide_alone_say_where_the_stop_is() -> None:
+    strategy = an_opinion("strategy-trend@1h", stop_atr=6.5, target_atr=500.0)
+    alone = a_verdict(decider=Decider.RULES, opinions=(strategy,))
+
+    assert plan_of(drawn(verdict=alone)).stop == plan_of(drawn(verdict=said(Side.LONG, 6.5))).stop
+
+
+
+@pytest.mark.parametrize("share", ["0", "-1"])
+def test_a_share_that_is_none_leaves_no_size(share: str) -> None:
+    assert plan_of(drawn(capital=D(share))).quantity == 0
+
+
+@given(st.decimals("0.01", "3", places=2))
+def test_a_share_of_the_capital_never_adds_to_loss_or_margin(share: Any) -> None:
+    whole, part = plan_of(drawn()), plan_of(drawn(capital=share))
+
+    assert part.loss_at_stop <= min(whole.loss_at_stop, D(1000) * some_limits().risk_per_trade * share)
+    assert part.margin <= min(whole.margin, D(1000) * some_limits().position_size * share)
+    assert (part.stop, part.entry) == (whole.stop, whole.entry)
+
+
+def test_a_share_of_the_capital_bounds_the_margin_too() -> None:
+    tight = some_limits(position_size=D("0.01"))
+    idea, quote = an_idea(), a_quote(104, bid=D(104))
+    plans = [
+        plan_of(draw(replace(idea, capital=D(share)), quote, an_instrument(), an_account(), tight, NOW))
+        for share in ("1", "0.5")
+    ]
+
+    assert plans[1].margin <= plans[0].margin / 2 <= D(5)
+
+
+def test_a_share_is_noted_on_the_plan_and_the_whole_is_not() -> None:
+    assert "risk × 0.5: the strategies' share of the capital" in plan_of(drawn(capital=D("0.50"))).notes
+    assert not any("share of the capital" in note for note in plan_of(drawn()).notes)

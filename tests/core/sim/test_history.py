@@ -161,6 +161,16 @@ async def test_the_background_tells_the_last_rate_and_when_the_next_settlement_c
     assert background.funding_interval_h == every
 
 
+async def test_a_settlement_stamped_some_milliseconds_late_is_one_of_the_full_minute() -> None:
+    late = Funding(a_funding().at_ms + 7, a_funding().rate)
+    market, clock = a_market(funding=late)
+    clock.advance(8 * 3600)
+
+    assert (await market.background(SOL)).funding_rate == 0.0002
+    settled = list(market.settlements(SOL, from_ms(FIRST), clock.now()))
+    assert settled == [(from_ms(FIRST + 8 * HOUR), D("0.0002"))]
+
+
 async def test_a_symbol_without_recorded_funding_says_nothing_of_it() -> None:
     market, _ = a_market()
 

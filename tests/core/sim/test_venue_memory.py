@@ -280,6 +280,27 @@ async def test_announced_funding_is_settled_once_by_the_first_price_at_its_time_
     assert [row.amount for row in stand.venue.state.payments] == [D("-0.15")]
 
 
+async def test_announced_funding_is_paid_at_the_mark_of_the_price_that_settles_it() -> None:
+    stand = Stand()
+    await stand.buy(5)
+    await stand.venue.announce(SOL, D("0.0001"), later(hours=1), 8.0)
+    stand.now = later(hours=1)
+
+    await stand.price(120)
+
+    assert [row.amount for row in stand.venue.state.payments] == [D("-0.06")]
+
+
+async def test_funding_that_names_its_mark_is_paid_at_it() -> None:
+    stand = Stand()
+    await stand.buy(5)
+    await stand.price(100)
+
+    await stand.venue.on_funding(SOL, D("0.0001"), stand.now, D(140))
+
+    assert [row.amount for row in stand.venue.state.payments] == [D("-0.07")]
+
+
 async def test_a_sleeper_owes_every_settlement_it_slept_through_at_the_last_known_rate() -> None:
     stand = Stand()
     await stand.buy(5)
