@@ -88,4 +88,9 @@ def _end(view: ProfileView) -> list[Block | None]:
     if not view.changes:
         return [lines("It would change nothing.")]
     warning = "⚠️ This raises the risk, and the count of readiness begins anew." if view.raises_risk else None
-    return [lines(f"All together: {esc(view.effect, 600)}", warning), lines("Nothing has changed yet.")]
+    against = view.evidence is not None and not view.evidence.holds
+    doubt = "⚠️ The search itself does not say that this holds out of sample." if against else None
+    return [
+        lines(f"All together: {esc(view.effect, 600)}", warning, doubt),
+        lines("Nothing has changed yet."),
+    ]

@@ -34,9 +34,25 @@ from core.strategy_use import SUFFIX, StrategyPart
 
 log = logging.getLogger("perpilot.profiles")
 
+HOLDS: Final = "holds"
+"""`holding` in the evidence of a search whose choice was confirmed by what followed."""
 BACK: Final = "back"
 MOST_LISTED: Final = 20
 MOST_FIGURES: Final = 12
+FIGURES: Final = {
+    "trades": ("trades", ",.0f"),
+    "days": ("days", ",.0f"),
+    "monthly": ("30 days", "+,.2%"),
+    "return_share": ("in all", "+,.2%"),
+    "net": ("net USDT", "+,.2f"),
+    "drawdown": ("drawdown", ".2%"),
+    "expectancy_r": ("mean R", "+,.2f"),
+    "profit_factor": ("profit factor", ",.2f"),
+    "sharpe": ("Sharpe", "+,.2f"),
+    "sortino": ("Sortino", "+,.2f"),
+    "calmar": ("Calmar", "+,.2f"),
+}
+"""Of a profile: its words and shape, in the order of the card; another figure stands under its own name."""
 MARK_DIGITS: Final = 16
 NA: Final = "n/a"
 
@@ -203,7 +219,8 @@ def _title(name: str) -> str:
 
 def _evidence(profile: TunedProfile) -> Evidence:
     inside, outside = (_table(profile.evidence.get(key)) for key in ("in_sample", "out_of_sample"))
-    names = list(dict.fromkeys((*inside, *outside)))[:MOST_FIGURES]
+    named = {*inside, *outside}
+    names = [*(name for name in FIGURES if name in named), *sorted(named - FIGURES.keys())][:MOST_FIGURES]
     tried = profile.evidence.get("tried")
     given = ", ".join(f"{name}={value:g}" for name, value in sorted(profile.parameters.items()))
     return Evidence(
@@ -213,7 +230,8 @@ def _evidence(profile: TunedProfile) -> Evidence:
         symbols=profile.symbols,
         tried=f"{tried:,}" if isinstance(tried, int) else "unknown",
         verdict=_verdict(profile),
-        figures=tuple((name, _figure(inside.get(name)), _figure(outside.get(name))) for name in names),
+        holds=profile.evidence.get("holding") == HOLDS,
+        figures=tuple(_figures_of(name, inside.get(name), outside.get(name)) for name in names),
     )
 
 
@@ -225,9 +243,14 @@ def _table(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _figure(value: object) -> str:
+def _figures_of(name: str, inside: object, outside: object) -> tuple[str, str, str]:
+    words, shape = FIGURES.get(name, (name, ",.4g"))
+    return words, _figure(inside, shape), _figure(outside, shape)
+
+
+def _figure(value: object, shape: str) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:,.4g}" if is_number else NA
+    return format(value, shape) if is_number else NA
 
 
 def _symbol_notes(profile: TunedProfile, settings: Settings) -> tuple[str, ...]:

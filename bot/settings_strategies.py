@@ -91,7 +91,8 @@ def _given(text: str | None, place: int) -> tuple[tuple[str, str], ...]:
     found = [(pair[1], pair[2]) for pair in pairs if pair is not None]
     if len(found) != len(pairs) or len(dict(found)) != len(found):
         raise ValueError(
-            f"has a strategy, number {place}, with parameters that are not name=number, each once"
+            f"has a strategy, number {place}, with parameters that are not name=number, each once, "
+            "semicolons between"
         )
     return tuple(found)
 
@@ -108,7 +109,7 @@ def _share(text: str, place: int) -> Decimal:
 
 def _check_shipped(part: StrategyPart, place: int, files: bool) -> None:
     from core.backtest.own_strategy import strategy_named
-    from core.backtest.shipped import SHIPPED
+    from core.backtest.shipped import SHIPPED, Random
     from core.backtest.strategies_faults import BadStrategy
 
     if part.strategy not in SHIPPED:
@@ -116,6 +117,8 @@ def _check_shipped(part: StrategyPart, place: int, files: bool) -> None:
         raise ValueError(
             f"has a strategy, number {place}, that does not exist: there are {', '.join(SHIPPED)}{also}"
         )
+    if part.strategy == Random.name:
+        raise ValueError(f"has a strategy, number {place}, that throws dice: it is for backtests only")
     try:
         strategy_named(part.strategy, dict(part.given))
     except BadStrategy as error:

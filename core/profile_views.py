@@ -47,6 +47,8 @@ class Evidence:
     tried: str
     """Sets of parameters; `unknown` where the file does not say."""
     verdict: str
+    holds: bool
+    """By that verdict; False where the file does not say."""
     figures: tuple[tuple[str, str, str], ...]
     """(figure, in sample, out of sample); n/a where there is none."""
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from aiogram import Router
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import TelegramAPIError, TelegramRetryAfter
 from aiogram.filters import CommandObject
 from aiogram.types import CallbackQuery, Message
 
@@ -115,6 +115,7 @@ class _Watched:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._latest = BacktestStep("starting")
+        self._quiet_until = 0.0
 
     @classmethod
     async def begun(cls, place: Place, user: int, run: str, buttons: Buttons) -> _Watched:
@@ -147,9 +148,14 @@ class _Watched:
         self._latest = step
 
     async def _show(self) -> None:
-        """What can't be shown now holds nothing up."""
+        """What can't be shown now holds nothing up, and no alarm of the bot's either."""
+        now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            return
         try:
             await self._progress.show(backtest_progress(self._latest))
+        except TelegramRetryAfter as limit:
+            self._quiet_until = now + limit.retry_after
         except TelegramAPIError:
             return
 

@@ -48,7 +48,9 @@ async def _show(place: Place, view: ProfileView, user: int, buttons: Buttons, *,
         return
     style = DANGER if view.raises_risk else PRIMARY
     args = {"name": view.name, "mark": view.mark}
-    label = "Adopt all of it" if view.evidence is not None else "Go back"
+    label = "Go back"
+    if view.evidence is not None:
+        label = "Adopt all of it" if view.evidence.holds else "Adopt it all the same"
     choices = [Choice(label, "profile_sure", args, style), Choice("Leave it", "leave", {})]
     await say(place, profile_card(view), await offered(buttons, choices, user, LIFETIME_S))
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 REPORTS: Final = Path("data/backtests")
 SECTIONS: Final = ("risk", "sizing", "exits", "breakers", "trading")
 """Of the settings: what a position is made of."""
+MOST_SEED: Final = 2**32 - 1
 NOT_PLAYED: Final = TAKEN_AS_NAMED
 """Where nobody asked for more."""
 
@@ -45,7 +46,7 @@ def add_backtest(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="random-entry runs beside it (default: 1000)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="of everything random (default: 0)")
     add_live(parser)
     add_quick(parser)
     add_recorded(parser)
@@ -145,6 +146,13 @@ def _tell(done: int, of: int) -> None:
 
 def _folder_name(strategy: Strategy) -> str:
     return f"{strategy.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def seed_of(text: str) -> int:
+    """As an argument; what numpy and Optuna both take."""
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a whole number from 0 to {MOST_SEED}")
+    return int(text)
 
 
 def _runs(text: str) -> int:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TAKEN_AS_NAMED: Final = (
     "Not played: live's gates before a plan, which are red flags, the opportunity score, live's own first "
-    "stop, sizes and leverage by regime, expected funding and weights by beta (--as-live plays them); "
-    "advisers; the technical breakers; the second close against a trade that live waits for."
+    "stop, sizes and leverage by regime, expected funding and weights by beta (main.py backtest --as-live "
+    "plays them); advisers; the technical breakers; the second close against a trade that live waits for."
 )
 AS_LIVE: Final = (
     "Planned as live: red flags, score, first stop, ladder, leverage and size by regime, expected funding, "

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bot.cli.backtest import seed_of
 from bot.cli.lookahead import add_lookahead
 from bot.tuned_profile import NAME, PROFILES_DIR
 from core.errors import PerpilotError
@@ -61,7 +62,7 @@ def add_optimize(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     how.add_argument("--sampler", choices=("tpe", "random"), default="tpe", help="default: tpe")
     how.add_argument("--no-pruning", action="store_true", help="play every set to the end")
-    how.add_argument("--seed", type=int, default=0, help="of everything random (0)")
+    how.add_argument("--seed", type=seed_of, default=0, help="of everything random (0)")
     how.add_argument(
         "--runs", type=_count(10, 100_000), default=1000, metavar="N", help="random-entry runs (1000)"
     )

@@ -108,8 +108,9 @@ def plain(progress: Progress, wanted: Wanted, folds: int) -> str:
     rising = max((one for one in progress.tried if one.results), key=_by(wanted), default=None)
     best = "no value yet" if rising is None else f"best {figure(objective, rising.results[0])}"
     what = "done" if progress.is_last else f"of {progress.most:,}"
+    kept = f" ({progress.counts.kept:,} kept from before)" if progress.counts.kept else ""
     return (
-        f"fold {progress.fold.number} of {folds}: {len(progress.tried):,} sets {what}, {best} "
+        f"fold {progress.fold.number} of {folds}: {len(progress.tried):,} sets {what}{kept}, {best} "
         f"{OBJECTIVE_WORDS[objective]} in sample, {progress.trials_per_s:,.0f} sets/s"
     )
 

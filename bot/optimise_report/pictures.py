@@ -70,7 +70,7 @@ def slices_png(story: Story, choice: Choice) -> bytes:
         _name(axes, story.space.dimensions[column], float(weights[column]))
         if choice.chosen is not None:
             at = (choice.chosen.values[column], choice.chosen.results[0])
-            axes.scatter(*at, s=120, marker="D", color=look.EMA_FAST, linewidths=0, zorder=3)
+            axes.scatter(*at, s=120, marker="D", color=look.EMA_FAST, linewidths=0, zorder=3, clip_on=False)
     return look.png(drawing)
 
 

@@ -175,7 +175,7 @@ def tried_sentences(story: Story) -> Iterator[str]:
     yield (
         f"{sum(counts.values()):,} sets were tried in {len(choices)} folds: {counts[State.DONE]:,} have a "
         f"value, {counts[State.FEW]:,} had fewer than {story.wanted.min_trades} trades, "
-        f"{counts[State.PRUNED]:,} were given up after a losing first quarter, {counts[State.UNMEASURED]:,} "
+        f"{counts[State.PRUNED]:,} given up after a losing first quarter, {counts[State.UNMEASURED]:,} "
         "can't be measured by an objective."
     )
     yield (

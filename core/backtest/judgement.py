@@ -137,7 +137,7 @@ def _evidence(
         ambiguous=numbers.ambiguous,
         liquidations=numbers.liquidations,
         cut_off=numbers.cut_off,
-        stopped_by_breaker=run.refused.get("breaker", 0) + run.refused.get("drawdown", 0),
+        refused_in_drawdown=run.refused.get("drawdown", 0),
     )
 
 

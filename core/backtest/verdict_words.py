@@ -68,8 +68,8 @@ class Evidence:
     ambiguous: int
     liquidations: int
     cut_off: int
-    stopped_by_breaker: int
-    """Signals that a breaker refused."""
+    refused_in_drawdown: int
+    """Signals that were refused while the drawdown was too deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +243,10 @@ CAUTIONS: tuple[Sentence, ...] = (
         lambda found: f"{_count(found.liquidations, 'trade')} ended in liquidation.",
     ),
     (
-        lambda found: found.stopped_by_breaker > 0,
+        lambda found: found.refused_in_drawdown > 0,
         lambda found: (
-            f"Breakers refused {_count(found.stopped_by_breaker, 'entry', 'entries')}. Live, a deep drawdown "
-            "waits for the owner's word; nobody gives it here."
+            f"A deep drawdown refused {_count(found.refused_in_drawdown, 'entry', 'entries')}. Live it waits "
+            "for the owner's word; nobody gives it here, and the days without trades count."
         ),
     ),
     (

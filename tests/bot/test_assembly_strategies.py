@@ -208,14 +208,14 @@ async def test_the_owners_own_is_asked_beside_the_models(tmp_path: Path) -> None
 async def test_a_decision_asks_those_that_its_own_rules_name() -> None:
     bench = Bench(use("trend@1h"))
     under_way = replace(BRIEF, strategies=bench.now)
-    bench.now = use("breakout@4h,random@15m")
+    bench.now = use("breakout@4h,ema_cross@15m")
 
     opinions, _ = await bench.panel.ask(under_way)
     newer, _ = await bench.panel.ask(replace(BRIEF, strategies=bench.now))
 
     assert [one.adviser for one in opinions] == ["strategy-trend@1h"]
-    assert [one.adviser for one in newer] == ["strategy-breakout@4h", "strategy-random@15m"]
-    assert bench.panel.names == ("model", "strategy-breakout@4h", "strategy-random@15m")
+    assert [one.adviser for one in newer] == ["strategy-breakout@4h", "strategy-ema_cross@15m"]
+    assert bench.panel.names == ("model", "strategy-breakout@4h", "strategy-ema_cross@15m")
 
 
 async def test_without_strategies_nobody_else_is_asked() -> None:

@@ -82,6 +82,16 @@ def test_a_number_of_runs_out_of_all_reason_is_refused(
     assert "number of runs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seed", ["-3", "1.5", "4294967296"])
+def test_a_seed_that_no_generator_takes_is_refused(
+    shelf: Path, tmp_path: Path, seed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        played(shelf, tmp_path, "--strategy", "trend", "--seed", seed)
+
+    assert "not a whole number from 0 to 4294967295" in capsys.readouterr().err
+
+
 def test_it_prints_a_judged_table_and_writes_page_and_lists(
     shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

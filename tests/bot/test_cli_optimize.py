@@ -101,6 +101,7 @@ def test_what_can_not_be_searched_is_refused_in_one_sentence(
         (("--vary", "fast=3"), "not NAME=LOW:HIGH"),
         (("--trials", "3"), "whole number from 10"),
         (("--workers", "0"), "whole number from 1"),
+        (("--seed", "-1"), "whole number from 0"),
         (("--save-profile", "My Profile"), "no name of a profile"),
         (("--sampler", "magic"), "invalid choice"),
     ],
@@ -266,6 +267,20 @@ def test_the_live_table_shows_peak_and_plateau_and_how_fast_it_goes() -> None:
     assert "3 sets/s, 300 trades/s; pruned 2" in lines[1]
     assert "best Sharpe in sample +2.90: fast 34" in lines[2] and "best plateau" in lines[3]
     assert plain(progress, wanted, 5).startswith("fold 2 of 5: 30 sets of 60, best +2.90 Sharpe in sample")
+
+
+def test_a_search_that_goes_on_says_how_many_sets_it_kept() -> None:
+    wanted = Wanted(("sharpe",), 5)
+    sets = tuple(tried(at, (float(at + 5),), at / 10) for at in range(30))
+    fold = Fold(2, Span(START_MS, START_MS + 1e9), None)
+
+    told = [
+        plain(Progress(fold, sets, 30, 1.0, counts, is_last=True), wanted, 5)
+        for counts in (Counts(here=30), Counts(kept=20, here=10))
+    ]
+
+    assert told[0].startswith("fold 2 of 5: 30 sets done, best +2.90")
+    assert told[1].startswith("fold 2 of 5: 30 sets done (20 kept from before), best +2.90")
 
 
 def test_before_any_set_has_a_value_the_table_says_so() -> None:

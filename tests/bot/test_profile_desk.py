@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from bot.book import SettingsBook, chat_changes
-from bot.profile_desk import ProfileDesk, number_text
+from bot.profile_desk import HOLDS, ProfileDesk, number_text
 from bot.settings import load_settings
 from bot.tuned_profile import BadProfile, TunedProfile, write_profile
+from core.backtest.walk_words import Holding
 from core.errors import JournalError
 from core.journal import SettingChange
 from core.sim.clock import VirtualClock
@@ -207,6 +208,21 @@ async def test_a_file_that_cannot_be_read_stands_in_the_list_with_its_reason(ben
 # ---------------------------------------------------------------- adopting
 
 
+def test_what_holds_is_called_so_by_the_search_in_the_same_word() -> None:
+    assert HOLDS == Holding.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("told", "holds"), [({}, False), ({"holding": "fades"}, False), ({"holding": "holds"}, True)]
+)
+async def test_only_a_search_that_says_so_holds(bench: Bench, told: dict[str, str], holds: bool) -> None:
+    bench.has(evidence={**PROFILE.evidence, **told})
+
+    view = await bench.desk.view("calm", None)
+
+    assert view.evidence is not None and view.evidence.holds is holds
+
+
 async def test_evidence_and_every_change_with_its_effect_are_shown(bench: Bench) -> None:
     bench.has()
 
@@ -214,7 +230,7 @@ async def test_evidence_and_every_change_with_its_effect_are_shown(bench: Bench)
 
     assert view.evidence is not None
     assert (view.evidence.tried, view.evidence.figures) == (
-        "1,200", (("net", "312.5", "-40.2"), ("sharpe", "2.1", "n/a"))
+        "1,200", (("net USDT", "+312.50", "-40.20"), ("Sharpe", "+2.10", "n/a"))
     )  # fmt: skip
     shown = {one.name: (one.old, one.new) for one in view.changes}
     assert shown == {

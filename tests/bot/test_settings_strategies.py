@@ -25,6 +25,7 @@ def loaded(text: str, **more: str) -> Settings:
         ("trend", "number 1, that is not NAME@TIMEFRAME"),
         ("@1h", "that is not NAME@TIMEFRAME"),
         ("trend@1h trend@4h", "that is not"),
+        ("random@1h", "throws dice: it is for backtests only"),
         ("moonshot@1h", "that does not exist: there are trend, mean_reversion"),
         ("trend@5m", "timeframe that a scan reads: 15m, 1h, 4h"),
         ("trend@1h,trend@1d", "number 2, not on a timeframe"),

@@ -100,7 +100,7 @@ async def test_a_profile_with_other_parameters_beside_a_file_is_refused(stage: T
 
 async def test_a_profile_is_adopted_whole_and_taken_back(stage: Theatre) -> None:
     shown = await stage.ask("/config profile calm", "it does not hold", 10)
-    await stage.chat.tap(shown, "Adopt all of it")
+    await stage.chat.tap(shown, "Adopt it all the same")
     adopted = (await stage.ask("/config RISK_PER_TRADE", "RISK_PER_TRADE", 10)).body
 
     back = await stage.ask("/config profile back", "Before the profile calm", 10)

@@ -102,6 +102,8 @@ class FakeDesk:
         self.backtest_run = ""
         self.backtest_stop = asyncio.Event()
         self.backtests_ended = 0
+        self.backtest_tells_every_s = 0.0
+        """0: one step is all that is told."""
         self.refusal: Tap | None = None
         """What every change answers instead of being done."""
 
@@ -300,6 +302,11 @@ class FakeDesk:
         self.backtest_run = run
         self.backtest_stop.clear()
         told(BacktestStep("random runs", 250, 1_000))
+        if self.backtest_tells_every_s > 0:
+            for done in range(251, 251 + int(self.pace_s / self.backtest_tells_every_s)):
+                await asyncio.sleep(self.backtest_tells_every_s)
+                told(BacktestStep("random runs", done, 1_000))
+            return False
         try:
             await asyncio.wait_for(self.backtest_stop.wait(), self.pace_s)
         except TimeoutError:

@@ -500,6 +500,7 @@ def profile_view(name: str) -> ProfileView:
         symbols=("BTC/USDT:USDT", "ETH/USDT:USDT"),
         tried="1,200",
         verdict="what was found in sample does not hold out of sample",
+        holds=False,
         figures=(("net", "312.5", "-40.2"), ("sharpe", "2.1", "n/a")),
     )
     refusals = ("RISK_PER_TRADE=2 must be between 0.0001 and 0.5",) if name == "wild" else ()

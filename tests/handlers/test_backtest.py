@@ -48,6 +48,19 @@ async def test_what_cannot_be_played_is_one_sentence_with_an_example(
     assert not asked(chat, "backtest")
 
 
+async def test_told_to_be_quiet_it_edits_no_more_until_the_end(chat: Chat) -> None:
+    """Telegram's patience is one for all messages: an alarm must not wait for a progress bar."""
+    chat.desk.pace_s, chat.desk.backtest_tells_every_s = 3.4, 0.2
+    chat.telegram.rate_limit(60, times=9, method="editMessageText")
+
+    await chat.telegram.ask("/backtest BTC")
+    while not chat.desk.backtest_run:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(3.2)
+
+    assert chat.telegram.calls.count("editMessageText") == 1
+
+
 async def test_a_viewer_may_not_spend_the_machine(chat: Chat) -> None:
     said = await chat.telegram.ask("/backtest BTC", user=chat.viewer)
 

@@ -46,7 +46,7 @@ async def test_a_profile_shows_evidence_and_changes_and_is_adopted_by_one_tap(ch
     assert "5 → 3" in shown.body and "unset → trend(fast=12)@1h:1" in shown.body
     assert "sets tried: 1,200" in shown.body and "-40.2" in shown.body
     assert "This raises the risk" in shown.body
-    await chat.telegram.tap(shown, "Adopt all of it")
+    await chat.telegram.tap(shown, "Adopt it all the same")
     assert chat.desk.asked == [("adopt_profile", "calm", "ab12", "telegram:1001")]
 
 

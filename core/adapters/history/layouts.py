@@ -59,7 +59,9 @@ def files_of(folder: Path, symbol: str) -> tuple[Found, ...]:
     Raises `BadHistory` for what is no folder or holds too many files.
     """
     if not folder.is_dir():
-        raise BadHistory(f"{folder} is not a folder")
+        raise BadHistory(
+            f"{folder} is not a folder: `main.py download` makes data/history, --data names another"
+        )
     venue_symbol = file_stem(symbol)
     match = _KIND_PLACE.fullmatch(folder.name)
     if match is None:

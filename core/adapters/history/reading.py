@@ -55,6 +55,10 @@ def read_history(
     """
     if timeframe not in TIMEFRAMES:
         raise BadHistory(f"{timeframe!r} is no timeframe: {', '.join(TIMEFRAMES)}")
+    if since is not None and until is not None and since >= until:
+        raise BadHistory(
+            f"there is nothing from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}: the end is not later"
+        )
     try:
         stem, symbol = file_stem(symbol), canonical_symbol(symbol)
     except ValueError as error:

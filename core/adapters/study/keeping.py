@@ -140,7 +140,7 @@ def require_same(study: str, begun: Fingerprint, now: Fingerprint) -> None:
     more = f" and {len(differing) - len(told)} more" if len(differing) > len(told) else ""
     raise BadSearch(
         f"the study {study} was begun with something else: {'; '.join(told)}{more}. Give those again, or "
-        "another --study"
+        "another --study; a file given by --storage holds one study alone"
     )
 
 

@@ -128,11 +128,15 @@ class _Hunt:
         for one in earlier:
             self._learn(one)
         self.counts.kept = len(earlier)
-        while not self._is_over():
-            self._look_around()
-            self._ask()
-            self._hear(self.crew.take(TAKES_S))
-            self._tell()
+        try:
+            while not self._is_over():
+                self._look_around()
+                self._ask()
+                self._hear(self.crew.take(TAKES_S))
+                self._tell()
+        except KeyboardInterrupt:
+            self._tell(is_now=True)  # what is told to the person who stops it is what there is
+            raise
         self._tell(is_last=True)
 
     def _seed(self, seed: int) -> int:
@@ -265,9 +269,9 @@ class _Hunt:
         else:
             self.sampler.learn(one)
 
-    def _tell(self, *, is_last: bool = False) -> None:
+    def _tell(self, *, is_last: bool = False, is_now: bool = False) -> None:
         now = time.monotonic()
-        if self.told is None or (now - self.told_s < TOLD_EVERY_S and not is_last):
+        if self.told is None or (now - self.told_s < TOLD_EVERY_S and not (is_last or is_now)):
             return
         self.told_s = now
         most = len(self.tried) if is_last else self.plan.trials

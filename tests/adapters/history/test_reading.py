@@ -56,7 +56,8 @@ def test_bars_that_open_inside_the_period_are_given(
             None,
             f"{CSV} holds 2025-01-01 00:00 to 2025-01-01 08:15 and nothing of 2025-01-01 16:40 to",
         ),
-        (at(5), at(5), "nothing of 2025-01-01 00:25 to 2025-01-01 00:25"),
+        (at(5), at(5), "there is nothing from 2025-01-01 00:25 to 2025-01-01 00:25: the end is not later"),
+        (at(9), at(5), "there is nothing from 2025-01-01 00:45 to 2025-01-01 00:25: the end is not later"),
     ],
 )
 def test_a_period_the_files_do_not_cover_is_refused(

@@ -33,7 +33,7 @@ GOOD = Evidence(
     ambiguous=0,
     liquidations=0,
     cut_off=0,
-    stopped_by_breaker=0,
+    refused_in_drawdown=0,
 )
 
 
@@ -123,7 +123,7 @@ def test_what_passes_every_rule_beats_random_entries() -> None:
         ({"least_days": 800.0}, "would need 800 days to be told from zero; there were 365"),
         ({"ambiguous": 11}, "11 of 200 trades met stop and target in one bar"),
         ({"liquidations": 1}, "1 trade ended in liquidation"),
-        ({"stopped_by_breaker": 1}, "Breakers refused 1 entry."),
+        ({"refused_in_drawdown": 1}, "A deep drawdown refused 1 entry."),
         ({"cut_off": 2}, "2 trades still open as the bars ended"),
     ],
     ids=str,
@@ -162,7 +162,7 @@ MAYBE = st.none() | st.floats(allow_nan=True)
         ambiguous=st.integers(0, 100),
         liquidations=st.integers(0, 100),
         cut_off=st.integers(0, 100),
-        stopped_by_breaker=st.integers(0, 100),
+        refused_in_drawdown=st.integers(0, 100),
     )
 )
 def test_there_is_a_verdict_for_everything_and_praise_only_for_proof(found: Evidence) -> None:

@@ -538,7 +538,6 @@ def test_strategies_that_decide_alone_say_where_the_stop_is() -> None:
     assert plan_of(drawn(verdict=alone)).stop == plan_of(drawn(verdict=said(Side.LONG, 6.5))).stop
 
 
-
 @pytest.mark.parametrize("share", ["0", "-1"])
 def test_a_share_that_is_none_leaves_no_size(share: str) -> None:
     assert plan_of(drawn(capital=D(share))).quantity == 0
