@@ -12,29 +12,26 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import numpy as np
 
 from core.advice.facts import hourly_atr
-from core.advice.strategy_voice import BALANCED, PREFIX, netted
+from core.advice.strategy_voice import PREFIX
 from core.advice.verdict import RULES_NAME
 from core.backtest.features import Features as Arrays
 from core.backtest.own_strategy import strategy_named
 from core.backtest.strategies import BadStrategy, Signals, Strategy, signals_of
 from core.market import SCAN_TIMEFRAMES, TIMEFRAMES, Candles
 from core.opinion import Abstention, Brief, Opinion, Purpose, Silence, Stance
-from core.ports import Adviser
 from core.strategy_use import StrategyPart
 
 CERTAIN: Final = 1.0
 """Of a strategy that states no confidence, as in a backtest."""
 EXIT_BARS: Final = 2
-SHARE_TOTAL: Final = 1.0
 MOST_HOLD_BARS: Final = 100_000
 """Years on any timeframe: more is no expectation but a mistake."""
 MODEL_LENGTH: Final = 200
@@ -157,46 +154,6 @@ class StrategyAdviser:
             model=self._strategy.words[:MODEL_LENGTH],
             call_id="",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """A strategy and the fraction of the capital that it may use."""
-
-    adviser: Adviser
-    share: float
-
-
-class StrategiesAlone:
-    """Several strategies in the place of the rule-based adviser: their netted wish is its opinion."""
-
-    name = RULES_NAME
-
-    def __init__(self, allotments: Sequence[Allotment]) -> None:
-        """Raises `ValueError` for shares that are none, or more than the whole in all."""
-        shares = [one.share for one in allotments]
-        if not allotments or not all(share > 0.0 for share in shares):
-            raise ValueError("every strategy needs a share of the capital above 0")
-        if not sum(shares) <= SHARE_TOTAL + BALANCED:
-            raise ValueError(f"the shares make {sum(shares):g} of the capital, over {SHARE_TOTAL:g}")
-        self._allotments = tuple(allotments)
-
-    async def ask(self, brief: Brief, deadline_s: float) -> Opinion | Abstention:
-        return (await self.net(brief, deadline_s))[0]
-
-    async def net(self, brief: Brief, deadline_s: float) -> tuple[Opinion | Abstention, float]:
-        """Its opinion and the fraction of the full size that it asks for; 0 for none."""
-        answers = await asyncio.gather(*(one.adviser.ask(brief, deadline_s) for one in self._allotments))
-        heard = [
-            (answer, allotment.share)
-            for answer, allotment in zip(answers, self._allotments, strict=True)
-            if isinstance(answer, Opinion)
-        ]
-        if not heard:
-            first = next(answer for answer in answers if isinstance(answer, Abstention))
-            return replace(first, adviser=self.name), 0.0
-        opinion, left = netted(heard)
-        return replace(opinion, adviser=self.name), left
 
 
 def adviser_of(part: StrategyPart, compute: Compute = inline) -> StrategyAdviser:

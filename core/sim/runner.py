@@ -30,6 +30,7 @@ from core.risk.limits import Limits
 from core.sim.clock import VirtualClock
 from core.sim.history import HistoryMarket, Path, passage, path_of
 from core.sim.venue import SimVenue
+from core.strategy_use import NO_STRATEGIES, Strategies
 from core.trading.decide import Rules
 from core.trading.engine import Course
 from core.trading.kernel import Kernel, KernelJournal, Ports, build_kernel
@@ -60,6 +61,7 @@ class SimSettings:
     limits: Limits = field(default_factory=Limits)
     flags: FlagLimits = field(default_factory=FlagLimits)
     decider: Decider = Decider.AI
+    strategies: Strategies = NO_STRATEGIES
     scan_every_s: float = 900.0
     guard_every_s: float = 300.0
     account: str = "sim"
@@ -97,7 +99,7 @@ class Simulation:
             slippage=settings.slippage,
             keep_marks_s=KEEP_MARKS_S,
         )
-        rules = Rules(settings.limits, settings.flags, settings.decider)
+        rules = Rules(settings.limits, settings.flags, settings.decider, strategies=settings.strategies)
         self.kernel: Kernel = build_kernel(
             Ports(market, market, self.venue, panel, journal, clock, inline, settings.account),
             lambda: rules,

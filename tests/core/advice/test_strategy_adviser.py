@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.advice.strategy_adviser import Allotment, Late, StrategiesAlone, StrategyAdviser
+from core.advice.strategy_adviser import Late, StrategyAdviser
 from core.advice.strategy_voice import netted
-from core.advice.verdict import RULES_NAME, agree
+from core.advice.verdict import RULES_NAME
 from core.backtest.features import Features as Arrays
 from core.backtest.shipped import SHIPPED, Trend
 from core.backtest.strategies import Signals, Strategy, real, signals_of
 from core.market import TIMEFRAMES, Candles, from_ms
-from core.opinion import Abstention, Brief, Decider, Flags, Opinion, Panel, Purpose, Silence, Stance
+from core.opinion import Abstention, Brief, Opinion, Purpose, Silence, Stance
 from tests.core.advice.pictures import CLOSED_AT, SYMBOL, candles, features, opinion, with_frame
 from tests.core.trading.exit_paths import recorded
 
@@ -220,68 +220,13 @@ async def test_about_an_open_trade_it_speaks_between_its_closes_too() -> None:
 # ---------------------------------------------------------------- several that share the capital
 
 
-def alone(*parts: tuple[Strategy, float]) -> StrategiesAlone:
-    return StrategiesAlone([Allotment(StrategyAdviser(strategy), share) for strategy, share in parts])
-
-
-@pytest.mark.parametrize(
-    ("shares", "told"),
-    [
-        ((), "needs a share"),
-        ((0.5, 0.0), "needs a share"),
-        ((0.5, -0.1), "needs a share"),
-        ((float("nan"),), "needs a share"),
-        ((0.7, 0.4), "the shares make 1.1 of the capital, over 1"),
-    ],
-)
-def test_shares_that_are_none_or_too_much_are_refused(shares: tuple[float, ...], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        alone(*((Saying(), share) for share in shares))
-
-
-@pytest.mark.parametrize(
-    ("signs", "stance", "share"),
-    [
-        ((1, 1, 1), Stance.LONG, 1.0),
-        ((1, 1, 0), Stance.LONG, 0.8),
-        ((1, -1, 0), Stance.LONG, 0.2),
-        ((1, -1, -1), Stance.HOLD, 0.0),
-        ((0, -1, -1), Stance.SHORT, 0.5),
-        ((0, 0, 0), Stance.HOLD, 0.0),
-    ],
-)
-async def test_longs_and_shorts_cancel_by_their_shares(
-    signs: tuple[int, ...], stance: Stance, share: float
-) -> None:
-    parts = ((Saying((sign,)), part) for sign, part in zip(signs, (0.5, 0.3, 0.2), strict=True))
-
-    said, left = await alone(*parts).net(a_brief(), DEADLINE_S)
-
-    assert isinstance(said, Opinion)
-    assert said.stance is stance
-    assert left == pytest.approx(share)
-
-
-async def test_who_is_silent_leaves_its_share_in_cash() -> None:
-    said, left = await alone((Broken(), 0.6), (Saying(), 0.4)).net(a_brief(), DEADLINE_S)
-
-    assert isinstance(said, Opinion)
-    assert (said.stance, left) == (Stance.LONG, 0.4)
-
-
-async def test_when_all_are_silent_so_are_they_together() -> None:
-    said, left = await alone((Broken(), 0.6)).net(a_brief(), DEADLINE_S)
-
-    assert isinstance(said, Abstention)
-    assert (said.adviser, left) == (RULES_NAME, 0.0)
-
-
 async def test_distances_and_confidence_are_those_of_the_winning_side_by_share() -> None:
     near, far = Saying(stop=0.05, target=0.10, confidence=1.0), Saying(stop=0.09, target=0.30, confidence=0.8)
+    heard_of = [await heard(each) for each in (near, far, Saying((-1,)))]
 
-    said = await alone((near, 0.6), (far, 0.2), (Saying((-1,)), 0.2)).ask(a_brief(), DEADLINE_S)
+    said, left = netted(list(zip(heard_of, (0.6, 0.2, 0.2), strict=True)))
 
-    assert isinstance(said, Opinion)
+    assert left == pytest.approx(0.6)
     assert said.stop_atr == pytest.approx(0.75 * 5.0 + 0.25 * 9.0)
     assert said.target_atr == pytest.approx(0.75 * 10.0 + 0.25 * 30.0)
     assert said.confidence == pytest.approx(0.95)
@@ -293,15 +238,6 @@ def test_a_draw_names_no_distance() -> None:
 
     assert (said.stance, said.stop_atr, said.horizon_bars, left) == (Stance.HOLD, None, None, 0.0)
     assert said.reasons == ("Strategies, not AI: longs and shorts cancel out.",)
-
-
-async def test_in_the_place_of_the_rules_they_decide_and_are_not_called_ai() -> None:
-    said = await alone((Saying((-1,)), 1.0)).ask(a_brief(), DEADLINE_S)
-    assert isinstance(said, Opinion)
-
-    verdict = agree(Panel((said,)), Flags(), Decider.RULES)
-
-    assert (verdict.stance, verdict.decider) == (Stance.SHORT, Decider.RULES)
 
 
 async def test_parameters_are_told_so_that_a_record_can_tell_them_apart() -> None:

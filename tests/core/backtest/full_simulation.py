@@ -16,7 +16,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from core.advice.strategy_adviser import Allotment, StrategiesAlone, StrategyAdviser
+from core.advice.strategy_adviser import StrategyAdviser
+from core.advice.strategy_voice import PREFIX
 from core.market import from_ms, to_ms
 from core.opinion import Decider
 from core.plan import Cleared, Decision, Plan, Refused
@@ -25,6 +26,7 @@ from core.sim.clock import VirtualClock
 from core.sim.history import HistoryMarket
 from core.sim.panel import InlinePanel
 from core.sim.runner import SimSettings, Simulation, inline
+from core.strategy_use import Strategies, StrategyPart, StrategyRole
 from core.trade import ClosedTrade, ExitReason
 from core.trading.decide import Circle, Rules, decide
 from core.trading.kernel import KernelJournal
@@ -96,6 +98,7 @@ async def opened(
         limits=world.limits,
         flags=world.flags,
         decider=Decider.RULES,
+        strategies=_alone(world),
         scan_every_s=0.0,
         account=account,
         scans_at_open=True,
@@ -108,6 +111,7 @@ async def opened(
     return simulation, journal
 
 
+NAME = f"{PREFIX}world"
 REMEMBERED = frozenset({"open_trades", "open_approvals", "account_state", "intentions", "refused_entries"})
 """What a guard's pass reads many times over."""
 UNRELATED = frozenset(
@@ -219,8 +223,19 @@ async def _decided(world: World, symbol: str, circle: Circle) -> Decision:
     async def look() -> Account:
         return Account(ACCOUNT, RICH, RICH, RICH, RICH, RICH, now)
 
-    return await decide(symbol, circle, look, Rules(world.limits, world.flags, Decider.RULES), "plan")
+    return await decide(
+        symbol,
+        circle,
+        look,
+        Rules(world.limits, world.flags, Decider.RULES, strategies=_alone(world)),
+        "plan",
+    )
 
 
-def _adviser(world: World) -> StrategiesAlone:
-    return StrategiesAlone([Allotment(StrategyAdviser(world.strategy, world.timeframe), 1.0)])
+def _adviser(world: World) -> StrategyAdviser:
+    return StrategyAdviser(world.strategy, world.timeframe, NAME)
+
+
+def _alone(world: World) -> Strategies:
+    """The strategy in the place of the rule-based verdict, with all of the capital."""
+    return Strategies(StrategyRole.ALONE, (StrategyPart(NAME, "world", (), world.timeframe, Decimal(1)),))
