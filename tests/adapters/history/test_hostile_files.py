@@ -270,7 +270,9 @@ def test_bad_mark_prices_are_refused_even_though_the_candles_are_whole(tmp_path:
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "nowhere") == f"{tmp_path / 'nowhere'} is not a folder"
+    told = refusal(tmp_path / "nowhere")
+
+    assert told.startswith(f"{tmp_path / 'nowhere'} is not a folder: `main.py download` makes")
 
 
 def test_a_link_that_leads_in_circles_is_not_followed(tmp_path: Path) -> None:

@@ -48,6 +48,10 @@ async def at_once(work: Any) -> Features:
     return made
 
 
+SHIPPED = "ema_cross(fast=5;slow=10;least_adx=0;most_rsi=90)@15m"
+"""Crosses often enough to be met at some full hours."""
+
+
 @dataclass
 class World:
     strategies: Strategies
@@ -111,9 +115,9 @@ async def test_a_tape_without_what_the_owners_strategy_said_is_named(own: Path) 
 
 
 async def test_other_parameters_in_the_rules_come_out_as_a_difference() -> None:
-    taped = [one for one in await recorded(a_world("random(every=2)@15m")) if one[0].verdict is not None]
+    taped = [one for one in await recorded(a_world(SHIPPED)) if one[0].verdict is not None]
 
-    fates = [await with_rules(material(*one), "random(every=2;seed=9)@15m") for one in taped]
+    fates = [await with_rules(material(*one), SHIPPED.replace("fast=5", "fast=9")) for one in taped]
 
     assert not all(played.is_equal for played in fates)
 
@@ -130,7 +134,7 @@ async def with_rules(found: Material, text: str) -> Replayed:
 
 
 async def test_decisions_of_shipped_and_own_strategies_are_equal_byte_for_byte(own: Path) -> None:
-    world = a_world(f"random(every=2)@15m:0.5,{own}:Idea@15m:0.25")
+    world = a_world(f"{SHIPPED}:0.5,{own}:Idea@15m:0.25")
     taped = await recorded(world)
     own.unlink()
 
