@@ -185,19 +185,31 @@ async def _how_it_ended(process: asyncio.subprocess.Process) -> str:
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Asked to save and end, then killed, also where this is cancelled in turn; reaped either way."""
+    """Asked to save and end, then killed; at once where this is cancelled in turn. Reaped either way."""
+    ending = asyncio.ensure_future(_asked_to_end(process))
     try:
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await process.wait()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        await asyncio.shield(ending)
+    except asyncio.CancelledError:
+        _kill(process)
+        await ending
+        raise
+
+
+async def _asked_to_end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+    _kill(process)
     with contextlib.suppress(OSError):
         await process.communicate()  # also drains and closes both pipes
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
