@@ -83,7 +83,7 @@ async def _settled(query: CallbackQuery, approval_id: str, tap: Tap, office: Off
         await say(below, told(tap))
         return
     await edit(place, settled_card(approval, office.desk.status().is_paper), why_keys(approval_id))
-    if not tap.is_done:
+    if not tap.is_done or tap.reasons:
         await say(below, told(tap))
 
 

@@ -150,7 +150,9 @@ class Approvals:
         if entered is None:
             await self._settle(approval, ApprovalState.REFUSED, by, ("it was traded already",))
             return Tap(False, "Nothing was traded: this plan was traded already.")
-        return _told(entered)
+        told = _told(entered)
+        cuts = sized.notes[len(plan.notes) :]  # since the card was shown
+        return replace(told, reasons=(*told.reasons, *cuts)) if told.is_done else told
 
     async def _barred(self, plan: Plan) -> Reason | None:
         """A scan's card asks only in the mode that asks; a person's own idea asks in every mode."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from core.desk import BreakerView, ManualIdea
+from core.desk import BreakerView, ManualIdea, Tap
 from core.errors import JournalError, Unknown
 from core.journal import ApprovalState, Mode
 from core.market import Side
@@ -647,6 +647,18 @@ async def test_an_approval_that_could_not_be_known_is_asked_again(chat: Chat) ->
     assert chat.desk.asked == [("approve", "a1", Decimal(1), BY)]
     assert chat.desk.approvals["a1"].state is ApprovalState.APPROVED
     assert question.body.startswith("✅ Approved")
+
+
+async def test_an_approved_size_that_was_cut_is_told(chat: Chat) -> None:
+    question = await chat.telegram.ask("/version")
+    chat.desk.approvals["a1"] = samples.approval("a1", chat.clock.now())
+    args = {"approval_id": "a1", "share": "1"}
+    (token,) = await chat.buttons.offer([("approve", args)], chat.owner.id, 300)
+    chat.desk.refusal = Tap(True, "Approved.", ("size 5 cut to 4.9: equity is 995.00 USDT now",))
+
+    await chat.telegram.tap_data(question, f"b:{token}")
+
+    assert "Approved." in (await chat.telegram.wait_for("size 5 cut to 4.9")).body
 
 
 async def test_a_tap_during_an_outage_is_done_once_afterwards(chat: Chat) -> None:

@@ -151,6 +151,7 @@ async def test_a_breath_of_equity_since_the_card_was_shown_cuts_the_size_and_tra
     assert tap.is_done
     (entry,) = world.venue.entries
     assert card.plan.quantity * D("0.99") < entry.quantity < card.plan.quantity
+    assert tap.reasons == (f"size {card.plan.quantity} cut to {entry.quantity}: equity is 995.00 USDT now",)
 
 
 async def test_a_price_within_the_drift_is_filled_at_no_more_risk() -> None:
